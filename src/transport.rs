@@ -1,0 +1,232 @@
+//! One GET after another over HTTP, within a deadline. The only file that names ureq.
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::Timeout;
+use ureq::config::Config;
+
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind, Result};
+use crate::retry::{self, Policy, Retry};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most that is read of an answer that is an error.
+const MAX_ERROR_BYTES: u64 = 64 * 1024;
+/// ureq keeps 3; a client shared by more threads would open a connection for most calls.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+/// What a longer timeout counts as: clocks and sockets overflow somewhere above it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+pub(crate) type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) policy: Policy,
+    pub(crate) max_response_bytes: usize,
+    pub(crate) user_agent: String,
+    pub(crate) on_retry: Option<OnRetry>,
+    #[cfg_attr(not(feature = "rustls"), expect(dead_code))]
+    pub(crate) system_roots: bool,
+}
+
+/// Where requests go: scheme, host and port, with nothing behind them.
+pub(crate) struct Origin {
+    pub(crate) url: String,
+    is_secure: bool,
+    is_loopback: bool,
+}
+
+impl Origin {
+    pub(crate) fn mode(url: &str) -> Self {
+        Self { url: url.into(), is_secure: true, is_loopback: false }
+    }
+
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        let origin = Self::read(url).ok_or_else(|| {
+            let text =
+                "the base URL must be an origin such as https://app.mode.com: no user name, path, query or fragment";
+            Error::new(ErrorKind::InvalidInput, text)
+        })?;
+        if !origin.is_secure && !origin.is_loopback {
+            let text = "the base URL must be https: plain http is for localhost and loopback addresses only";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        Ok(origin)
+    }
+
+    fn read(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        // The last colon may also be inside an IPv6 address.
+        let (host, port) =
+            authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).unwrap_or((authority, "1"));
+        let is_loopback = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().ok()?.is_loopback(),
+            None if host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) => {
+                host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+            }
+            None => return None,
+        };
+        let is_port = port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse(), Ok(1..=u16::MAX));
+        let url = format!("{scheme}://{authority}");
+        (is_port && !host.is_empty()).then_some(Self { url, is_secure: scheme == "https", is_loopback })
+    }
+}
+
+pub(crate) struct Transport {
+    agent: ureq::Agent,
+    pub(crate) origin: Origin,
+    credentials: Credentials,
+    authorization: String,
+    settings: Settings,
+}
+
+impl Transport {
+    pub(crate) fn new(credentials: Credentials, origin: Origin, settings: Settings) -> Self {
+        let config = Config::builder()
+            .http_status_as_error(false)
+            .https_only(origin.is_secure)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(settings.attempt_timeout.min(LONGEST)))
+            .max_idle_connections(MAX_IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+            .user_agent(&settings.user_agent)
+            .accept("application/hal+json, application/json")
+            .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "identity" });
+        let config = if origin.is_loopback { config.proxy(None) } else { config };
+        #[cfg(feature = "rustls")]
+        let config = config.tls_config(tls(&settings));
+        let authorization = credentials.basic();
+        Self { agent: config.build().new_agent(), origin, credentials, authorization, settings }
+    }
+
+    /// Starts the clock of one call of the SDK.
+    pub(crate) fn start(&self) -> Result<Call<'_>> {
+        if self.origin.is_secure && !cfg!(feature = "rustls") {
+            let text = "https needs the feature `rustls` of mode-analytics, which this program was built without";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        Ok(Call { transport: self, deadline: Instant::now() + self.settings.timeout.min(LONGEST) })
+    }
+
+    /// Sends a request once and returns the body of a 200 answer. `rest` is what is left of the call's time.
+    fn attempt(&self, path: &str, rest: Duration) -> Result<Vec<u8>> {
+        let limit = rest.min(self.settings.attempt_timeout);
+        let fault = |error| fault(error, limit, &self.credentials);
+        let request = self.agent.get(format!("{}{path}", self.origin.url)).header("Authorization", &self.authorization);
+        let answer = if rest < self.settings.attempt_timeout {
+            request.config().timeout_global(Some(rest)).build().call()
+        } else {
+            // A setting of the request's own would keep ureq from caching its TLS configuration.
+            request.call()
+        };
+        let (head, mut body) = answer.map_err(fault)?.into_parts();
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+
+        let status = head.status.as_u16();
+        if status != 200 {
+            let retry_after = header("retry-after").and_then(|value| retry::retry_after(value, SystemTime::now()));
+            let mut text = Vec::new();
+            // However this ends, the status is the news.
+            let _ = body.as_reader().take(MAX_ERROR_BYTES).read_to_end(&mut text);
+            return Err(Error::from_status(status, retry_after, &text, &self.credentials));
+        }
+        // ureq removes the header where it decodes.
+        if header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            return Err(Error::new(ErrorKind::Decode, "cannot read the answer: its content encoding is not supported"));
+        }
+
+        let max = self.settings.max_response_bytes;
+        let mut bytes = Vec::new();
+        // Only a hint, and a lie costs no memory: untouched pages are not backed.
+        let _ = bytes.try_reserve_exact(body.content_length().unwrap_or(0).min(max as u64) as usize);
+        let read = body.as_reader().take((max as u64).saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| fault(error.into()))?;
+        if bytes.len() > max {
+            let text = format!("the answer is larger than {max} bytes (max_response_bytes)");
+            return Err(Error::new(ErrorKind::TooLarge, text));
+        }
+        Ok(bytes)
+    }
+}
+
+/// One call of the SDK: every request made for it shares one deadline.
+pub(crate) struct Call<'a> {
+    transport: &'a Transport,
+    deadline: Instant,
+}
+
+impl Call<'_> {
+    /// GETs `path`, with retries, and reads the answer's body.
+    pub(crate) fn get<T>(&self, path: &str, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        let Transport { credentials, settings, .. } = self.transport;
+        let mut attempts = 0;
+        loop {
+            let rest = self.rest();
+            if rest.is_zero() {
+                let error = Error::new(ErrorKind::Timeout, "no time left to send it (timeout)");
+                return Err(error.retryable().of_request(path, attempts, credentials));
+            }
+            attempts += 1;
+            let error = match self.transport.attempt(path, rest) {
+                Ok(body) => return read(&body).map_err(|error| error.of_request(path, attempts, credentials)),
+                Err(error) => error.of_request(path, attempts, credentials),
+            };
+            let Some(delay) = settings.policy.wait(&error, attempts - 1, retry::dice(), self.rest()) else {
+                return Err(error);
+            };
+            if let Some(tell) = &settings.on_retry {
+                tell(&Retry { attempt: attempts, delay, error: &error });
+            }
+            std::thread::sleep(delay);
+        }
+    }
+
+    fn rest(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(feature = "rustls")]
+fn tls(settings: &Settings) -> ureq::tls::TlsConfig {
+    use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+    let roots = if settings.system_roots { RootCerts::PlatformVerifier } else { RootCerts::WebPki };
+    TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(roots).build()
+}
+
+/// The one place where ureq's errors become ours.
+fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
+    use ureq::Error as Fault;
+    match error {
+        Fault::Timeout(reason) => {
+            let text = match reason {
+                Timeout::Connect => format!("not connected within {:?}", limit.min(CONNECT_TIMEOUT)),
+                _ => format!("no complete answer within {limit:?}"),
+            };
+            Error::new(ErrorKind::Timeout, text).retryable()
+        }
+        Fault::Io(error) => match error.kind() {
+            io::ErrorKind::InvalidData => Error::new(ErrorKind::Tls, "no trusted connection").with_source(error),
+            kind if retry::is_broken_connection(kind) => {
+                Error::new(ErrorKind::Transport, "the connection broke").with_source(error).retryable()
+            }
+            _ => Error::new(ErrorKind::Transport, "no connection").with_source(error),
+        },
+        #[cfg(feature = "rustls")]
+        Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => Error::new(ErrorKind::Tls, "no trusted connection"),
+        // A connection that breaks amid gzip looks like a fault of the gzip.
+        #[cfg(feature = "gzip")]
+        Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => fault(error.into(), limit, keys),
+        #[cfg(feature = "gzip")]
+        Fault::Decompress(..) => Error::new(ErrorKind::Decode, "cannot read the answer: broken gzip"),
+        Fault::Http(_) | Fault::BadUri(_) => Error::new(ErrorKind::InvalidInput, "the path is no part of a valid URL"),
+        error => Error::new(ErrorKind::Transport, keys.clean(&error.to_string())),
+    }
+}

@@ -1,0 +1,140 @@
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::reply::quoted;
+use crate::workspace::Person;
+use crate::{FakeMode, Framing, Reply, Shape, Workspace};
+
+fn connect(server: &FakeMode) -> TcpStream {
+    let client = TcpStream::connect(server.addr()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client
+}
+
+fn ask(mut client: &TcpStream, target: &str) {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: mode\r\n\r\n");
+    client.write_all(head.as_bytes()).unwrap();
+}
+
+fn read_until(mut client: &TcpStream, end: &str) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(end.as_bytes()) {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        seen.extend(byte);
+    }
+}
+
+#[test]
+fn a_connection_is_kept_and_a_script_goes_in_order() {
+    let server = FakeMode::start();
+    let first = Reply::json(200, "first");
+    let second = Reply::json(200, "second").framing(Framing::Chunked);
+    server.script("/api/verify", [first, second, Reply::close()]);
+
+    let mut client = connect(&server);
+    ask(&client, "/api/verify?n=1");
+    read_until(&client, "\r\n\r\nfirst");
+    ask(&client, "/api/verify?n=2");
+    read_until(&client, "\r\n\r\n6\r\nsecond\r\n0\r\n\r\n");
+    ask(&client, "/api/verify?n=3");
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+
+    assert_eq!(server.connections(), 1);
+    assert_eq!(server.targets(), ["/api/verify?n=1", "/api/verify?n=2", "/api/verify?n=3"]);
+    let last = server.requests().pop().unwrap();
+    assert_eq!((last.path(), last.query("n")), ("/api/verify", Some("3")));
+    assert_eq!((last.header("host"), last.connection), (Some("mode"), 0));
+}
+
+#[test]
+fn a_reply_is_exactly_these_bytes() {
+    const HEAD: &str = "HTTP/1.1 200 \r\nContent-Type: application/hal+json\r\n";
+    let json = Reply::json(200, "[1]");
+    let framed = |framing| json.clone().framing(framing).then_close();
+    let server = FakeMode::start();
+    for (reply, after_head) in [
+        (framed(Framing::Length), "Content-Length: 3\r\n\r\n[1]"),
+        (framed(Framing::LyingLength(9)), "Content-Length: 9\r\n\r\n[1]"),
+        (framed(Framing::CutChunk), "Transfer-Encoding: chunked\r\n\r\n4\r\n[1]"),
+        (framed(Framing::UntilClose), "Connection: close\r\n\r\n[1]"),
+        (framed(Framing::None).header("A", "b"), "A: b\r\n\r\n"),
+        (json.clone().cut(13), "HTTP/1.1 200 "),
+        (json.clone().drip(Duration::ZERO).cut(13), "HTTP/1.1 200 "),
+        (Reply::raw("ab").endless().cut(5), "ababa"),
+        (Reply::close(), ""),
+    ] {
+        server.on("/", reply);
+        let mut client = connect(&server);
+        ask(&client, "/");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.replace(HEAD, ""), after_head);
+    }
+}
+
+#[test]
+fn a_reset_is_one_and_its_request_is_recorded() {
+    let server = FakeMode::start();
+    server.on("/", Reply::reset());
+    for _ in 0..100 {
+        let mut client = connect(&server);
+        ask(&client, "/");
+        let error = client.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+    assert_eq!(server.requests().len(), 100);
+}
+
+#[test]
+fn dropping_the_server_ends_every_wait() {
+    let hour = Duration::from_secs(3600);
+    for reply in [Reply::silence(), Reply::json(200, "").delay(hour), Reply::json(200, "").drip(hour)] {
+        let server = FakeMode::start();
+        server.on("/", reply);
+        let mut client = connect(&server);
+        ask(&client, "/");
+        while server.requests().is_empty() {
+            std::thread::yield_now();
+        }
+        drop(server);
+        match client.read_to_end(&mut Vec::new()) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+#[test]
+fn a_row_is_as_long_as_those_of_mode() {
+    for number in (1..=2_000).chain(99_000..=100_000) {
+        let length = Person::new(number).hal_row("acme").len();
+        assert!((800..=900).contains(&length), "{number}: {length}");
+    }
+}
+
+#[test]
+fn text_is_escaped_for_json() {
+    assert_eq!(quoted("a\"b\\c\n\u{e9}"), "\"a\\\"b\\\\c\\u000a\u{e9}\"");
+}
+
+#[test]
+fn every_listing_has_the_same_people() {
+    let workspace = Workspace::new("acme", 8);
+    let array = workspace.clone().shape(Shape::Array).memberships_json();
+    let states = [("active", 6), ("banned", 1), ("invited", 1)];
+    assert_eq!(workspace.states(), states.map(|(s, n)| (s.to_owned(), n)));
+    for (listing, field) in [
+        (workspace.memberships_json(), "member_username"),
+        (workspace.lite_json(), "username"),
+        (array, "member_username"),
+    ] {
+        for (state, count) in states {
+            let state = format!(r#""state":"{state}""#);
+            assert_eq!(listing.matches(&state).count(), count);
+        }
+        let missing = format!(r#""{field}":null"#);
+        assert_eq!(listing.matches(&missing).count(), 1);
+    }
+}
