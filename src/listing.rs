@@ -1,5 +1,6 @@
 //! From the bytes of a listing to rows or counts, and to what page comes next. Pure.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
@@ -133,7 +134,8 @@ pub(crate) struct Listing<R> {
     pub(crate) rows: R,
     page: u64,
     counters: Counters,
-    digest: Option<u64>,
+    /// The digests of the pages so far, where there is more than one.
+    seen: HashSet<u64>,
 }
 
 impl<R: Rows> Listing<R> {
@@ -145,7 +147,7 @@ impl<R: Rows> Listing<R> {
         self.counters.total_count = counters.total_count.or(self.counters.total_count);
 
         let is_empty = rows.len() == 0;
-        let repeats = self.digest.is_some() && self.digest == Some(digest(body)?);
+        let repeats = self.page > 1 && self.seen.contains(&digest(body)?);
         if !repeats {
             self.rows.append(rows);
         }
@@ -156,7 +158,7 @@ impl<R: Rows> Listing<R> {
             None => has_next,
         };
         if more && !is_empty && !repeats {
-            self.digest = Some(digest(body)?);
+            self.seen.insert(digest(body)?);
             return Ok(Some(self.page + 1));
         }
         let is_short = match self.counters.total_count {

@@ -1,17 +1,102 @@
-use fake_mode::{FakeMode, Shape, Workspace};
-use mode_analytics::{Client, Credentials};
+//! The contract of the crate, against a scripted server. A module is a topic.
 
-#[test]
-fn smoke() {
+mod account;
+mod errors;
+mod examples;
+mod faults;
+mod input;
+mod leaks;
+mod listing;
+mod load;
+mod model;
+mod retry;
+mod surface;
+#[cfg(feature = "rustls")]
+mod tls;
+
+use std::env;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use fake_mode::{FakeMode, Reply};
+use mode_analytics::{Client, ClientBuilder, Credentials, Error};
+
+const TOKEN: &str = "5f3a9c01d2e4";
+const SECRET: &str = "77e1b2c3d4e5f60718293a4b";
+const FULL: &str = "/api/acme/memberships";
+const LITE: &str = "/api/acme/memberships/lite";
+
+fn credentials() -> Credentials {
+    Credentials::new(TOKEN, SECRET).unwrap()
+}
+
+/// A client for `server` whose waits between attempts are too short to notice.
+fn builder(server: &FakeMode) -> ClientBuilder {
+    builder_at(server.origin())
+}
+
+fn builder_at(origin: String) -> ClientBuilder {
+    Client::builder(credentials()).base_url(origin).retry_base_delay(Duration::from_millis(1))
+}
+
+fn client(server: &FakeMode) -> Client {
+    builder(server).build().unwrap()
+}
+
+/// A server with one answer to `GET /api/acme/memberships`.
+fn serving(reply: Reply) -> FakeMode {
     let server = FakeMode::start();
-    let ws = Workspace::new("acme", 8).shape(Shape::Hal);
-    ws.serve(&server);
-    let client = Client::builder(Credentials::new("t", "s").unwrap()).base_url(server.origin()).build().unwrap();
-    println!("{:?}", client.verify().unwrap());
-    println!("{:?}", client.account().unwrap());
-    println!("{:#?}", client.memberships("acme").unwrap());
-    println!("{:?}", client.memberships_lite("acme").unwrap());
-    println!("{:?}", client.membership_counts("acme").unwrap());
-    println!("{:?}", client.memberships("acmex").unwrap_err().to_string());
-    println!("{:?}", client);
+    server.on(FULL, reply);
+    server
+}
+
+/// What is left of an error by way of its text and all of its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Rows `from..to` of a made-up listing.
+fn rows(people: std::ops::Range<usize>) -> String {
+    let row = |n| format!(r#"{{"member_username": "user{n}", "state": "active"}}"#);
+    people.map(row).collect::<Vec<_>>().join(",")
+}
+
+/// Runs the test `name` again in a process of its own, with these variables and no proxy variables, and with `MODE_IT`
+/// set. Returns whether this is that process.
+fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
+    if env::var_os("MODE_IT").is_some() {
+        return true;
+    }
+    let Output { status, stdout, stderr } = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env("MODE_IT", "1")
+        .envs(variables.iter().copied())
+        .output_without_proxies();
+    let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(status.success() && output.contains("1 passed"), "{output}");
+    false
+}
+
+trait WithoutProxies {
+    fn output_without_proxies(&mut self) -> Output;
+}
+
+impl WithoutProxies for Command {
+    fn output_without_proxies(&mut self) -> Output {
+        let given: Vec<_> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
+        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            for name in [name.to_owned(), name.to_lowercase()] {
+                if !given.iter().any(|given| *given == *name) {
+                    self.env_remove(name);
+                }
+            }
+        }
+        self.output().unwrap()
+    }
 }

@@ -1,0 +1,101 @@
+//! `verify()`, and `account()` with what stands in for it.
+
+use fake_mode::{FakeMode, Reply};
+use mode_analytics::ErrorKind;
+
+use crate::client;
+
+const REFUSED: &str = "This endpoint is unsupported for use with Api Keys";
+const VERIFY: &str = r#"{"workspace": "acme", "workspace_token": "w1", "api_key_scope": "member",
+    "_links": {"self": {"href": "/api/acme/api_keys/7"}}}"#;
+
+fn server_of_a_key(verify: &str, key: &str) -> FakeMode {
+    let server = FakeMode::start();
+    server.on("/api/account", Reply::error(400, "bad_request", REFUSED));
+    server.on("/api/verify", Reply::json(200, verify));
+    server.on("/api/acme/api_keys/7", Reply::json(200, key));
+    server.on("/api/bob", Reply::json(200, r#"{"username": "bob", "id": "42", "avatar": null}"#));
+    server
+}
+
+#[test]
+fn verify_says_what_the_key_opens() {
+    let server = server_of_a_key(VERIFY, "{}");
+    let opened = client(&server).verify().unwrap();
+    assert_eq!(opened.workspace.as_deref(), Some("acme"));
+    assert_eq!(opened.workspace_token.as_deref(), Some("w1"));
+    assert_eq!(opened.api_key_scope.as_deref(), Some("member"));
+    assert_eq!(server.targets(), ["/api/verify"]);
+}
+
+#[test]
+fn account_is_the_user_object() {
+    let server = FakeMode::start();
+    let user = r#"{"username": "ada", "name": "Ada", "id": 7, "token": "u1", "email": null,
+        "created_at": "2024-01-01T00:00:00Z", "user": {}}"#;
+    server.on("/api/account", Reply::json(200, user));
+    let account = client(&server).account().unwrap();
+    assert_eq!(
+        (account.username.as_str(), account.name.as_deref(), account.id.as_deref()),
+        ("ada", Some("Ada"), Some("7"))
+    );
+    assert_eq!((account.token.as_deref(), account.email), (Some("u1"), None));
+    assert_eq!(account.created_at.as_deref(), Some("2024-01-01T00:00:00Z"));
+    assert_eq!(server.targets().len(), 1);
+}
+
+#[test]
+fn a_key_leads_to_its_member() {
+    let server = server_of_a_key(VERIFY, r#"{"token_name": "ci", "_links": {"member": {"href": "/api/bob"}}}"#);
+    let account = client(&server).account().unwrap();
+    assert_eq!((account.username.as_str(), account.id.as_deref()), ("bob", Some("42")));
+    assert_eq!(server.targets(), ["/api/account", "/api/verify", "/api/acme/api_keys/7", "/api/bob"]);
+}
+
+#[test]
+fn without_a_usable_member_the_first_refusal_comes_back() {
+    let key = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
+    let cases = [
+        (VERIFY.to_owned(), "{}".to_owned(), 3),
+        (VERIFY.to_owned(), r#"{"_links": {"member": null}}"#.to_owned(), 3),
+        (VERIFY.to_owned(), key("null"), 3),
+        (VERIFY.to_owned(), key("7"), 3),
+        (VERIFY.to_owned(), key(r#""https://evil.example/api/bob""#), 3),
+        (VERIFY.to_owned(), key(r#""//evil.example/api/bob""#), 3),
+        (VERIFY.to_owned(), key(r#""/api/../admin""#), 3),
+        (VERIFY.to_owned(), key(r#""/api/bob\r\nX: y""#), 3),
+        (r#"{"workspace": "acme"}"#.to_owned(), key(r#""/api/bob""#), 2),
+    ];
+    for (verify, key, requests) in cases {
+        let server = server_of_a_key(&verify, &key);
+        let error = client(&server).account().unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::BadRequest, Some(400)), "{key}");
+        assert_eq!(error.api_message(), Some(REFUSED));
+        assert!(error.to_string().starts_with("GET /api/account: 400 bad_request: "), "{error}");
+        assert!(error.to_string().contains("verify()"), "{error}");
+        assert_eq!(server.targets().len(), requests, "{key}");
+    }
+}
+
+#[test]
+fn a_failure_on_the_way_comes_back_as_it_is() {
+    let server = server_of_a_key(VERIFY, "{}");
+    server.on("/api/acme/api_keys/7", Reply::error(403, "forbidden", "no"));
+    let error = client(&server).account().unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Forbidden, Some(403)));
+    assert!(error.to_string().starts_with("GET /api/acme/api_keys/7: 403 forbidden: no"), "{error}");
+
+    let server = server_of_a_key("<html>", "{}");
+    assert_eq!(client(&server).account().unwrap_err().kind(), ErrorKind::Decode);
+}
+
+#[test]
+fn only_a_400_starts_the_detour_whatever_its_id() {
+    let server = server_of_a_key(VERIFY, r#"{"_links": {"member": {"href": "/api/bob"}}}"#);
+    server.on("/api/account", Reply::error(400, "forbidden", "no"));
+    assert_eq!(client(&server).account().unwrap().username, "bob");
+
+    server.on("/api/account", Reply::error(401, "bad_request", "no"));
+    assert_eq!(client(&server).account().unwrap_err().status(), Some(401));
+    assert_eq!(server.targets().len(), 5);
+}

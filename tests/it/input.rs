@@ -1,0 +1,275 @@
+//! What is refused before anything is sent.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use fake_mode::{FakeMode, Reply};
+use mode_analytics::{Client, Credentials, ErrorKind};
+
+use crate::{builder, builder_at, client, credentials};
+
+const ROUNDS: usize = 2000;
+
+/// A text of up to 12 characters, most of them of the sort that has a meaning somewhere.
+fn nasty(random: &mut fastrand::Rng) -> String {
+    let length = random.usize(0..12);
+    let pieces =
+        ["/", "..", ".", "%2e", "%2F", "%5c", "\\", "?", "#", " ", "\r\n", "\0", ":", "@", "a", "B", "9", "-", "_"];
+    let piece = |random: &mut fastrand::Rng| match random.u8(0..10) {
+        0 => random.char(..).to_string(),
+        1 => char::from(random.u8(..128)).to_string(),
+        _ => random.choice(pieces).unwrap().to_owned(),
+    };
+    (0..length).map(|_| piece(random)).collect()
+}
+
+#[test]
+fn a_workspace_is_one_segment_or_nothing_is_sent() {
+    let server = FakeMode::start();
+    let client = client(&server);
+    for workspace in ["acme", "a", "A-b_c.d", "...", "0", "accounts", "Verify"] {
+        assert_eq!(client.memberships(workspace).unwrap_err().kind(), ErrorKind::NotFound, "{workspace}");
+    }
+    let refused =
+        ["", ".", "..", "account", "verify", "a/b", "a b", "a%2fb", "\u{e4}cme", "a\n", "a?b", "a#b", "a\\b", "a:b"];
+    let sent = server.targets().len();
+    for workspace in refused {
+        let error = client.memberships(workspace).unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{workspace:?}");
+        assert_eq!(client.memberships_lite(workspace).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(client.membership_counts(workspace).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(server.targets().len(), sent);
+
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..ROUNDS {
+        let workspace = nasty(&mut random);
+        let before = server.targets().len();
+        let error = client.memberships_lite(&workspace).unwrap_err();
+        let sent = &server.targets()[before..];
+        match error.kind() {
+            ErrorKind::InvalidInput => assert!(sent.is_empty(), "{workspace:?}"),
+            _ => assert_eq!(sent, [["", "api", &workspace, "memberships", "lite"].join("/")], "{workspace:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_path_is_sent_verbatim_or_not_at_all() {
+    let server = FakeMode::start();
+    let client = client(&server);
+    for path in [
+        "",
+        "/",
+        "/api",
+        "/api/",
+        "api/acme",
+        "/apis/acme",
+        "/API/acme",
+        "/%61pi/acme",
+        "//api/acme",
+        "/api//acme",
+        "/api/acme/",
+        "/api/./acme",
+        "/api/../admin",
+        "/api/acme/..",
+        "/api/%2e%2E/admin",
+        "/api/.%2e",
+        "/api/a%2f..%2Fb",
+        "/api/a%2f%2fb",
+        "/api/a%5c..%5Cb",
+        "/api/a b",
+        "/api/a#b",
+        "/api/a\\b",
+        "/api/a\r\nX: y",
+        "/api/\u{e4}",
+        "/api/a\u{7f}",
+        "/api/<a>",
+        "https://evil.example/api/a",
+        "@evil.example/api/a",
+    ] {
+        let error = client.get::<()>(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
+        assert!(!error.is_retryable());
+    }
+    assert!(server.targets().is_empty());
+    let long = format!("/api/{}", "x".repeat(70_000));
+    assert_eq!(client.get::<()>(&long).unwrap_err().kind(), ErrorKind::InvalidInput);
+
+    for path in [
+        "/api/a",
+        "/api/a/b.c/...",
+        "/api/a%20b",
+        "/api/100%",
+        "/api/%zz",
+        "/api/a?b=../..//&c=%2e",
+        "/api/a:b@c,d;e=f",
+    ] {
+        let before = server.targets().len();
+        assert_eq!(client.get::<()>(path).unwrap_err().kind(), ErrorKind::NotFound, "{path}");
+        assert_eq!(server.targets()[before..], [path]);
+    }
+
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut sent = 0;
+    for _ in 0..ROUNDS {
+        let path = format!("{}{}", random.choice(["/api/", "/api/a", "/", ""]).unwrap(), nasty(&mut random));
+        let before = server.targets().len();
+        let error = client.get::<()>(&path).unwrap_err();
+        let targets = &server.targets()[before..];
+        if error.kind() == ErrorKind::InvalidInput {
+            assert!(targets.is_empty(), "{path:?}");
+        } else {
+            assert_eq!(targets, [path.as_str()]);
+            let plain = path.split('?').next().unwrap();
+            assert!(plain.split('/').skip(1).all(|segment| !matches!(segment, "" | "." | "..")), "{path:?}");
+            sent += 1;
+        }
+    }
+    assert!(sent > ROUNDS / 20, "{sent}");
+}
+
+#[test]
+fn credentials_reach_the_header_whole_or_are_refused() {
+    let server = FakeMode::start();
+    server.on("/api/verify", Reply::json(200, "{}"));
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut sent = 0;
+    for _ in 0..ROUNDS {
+        let (token, secret) = (nasty(&mut random), nasty(&mut random));
+        let Ok(credentials) = Credentials::new(&token, &secret) else { continue };
+        Client::builder(credentials).base_url(server.origin()).build().unwrap().verify().unwrap();
+        let requests = server.requests();
+        let [.., request] = &requests[..] else { panic!("a request") };
+        let header = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(BASE64_STANDARD.decode(header).unwrap(), format!("{token}:{secret}").into_bytes());
+        assert_eq!(request.headers.len(), requests[0].headers.len());
+        sent += 1;
+        if sent == 200 {
+            return;
+        }
+    }
+    panic!("only {sent} were accepted");
+}
+
+#[test]
+fn a_base_url_is_an_https_origin_or_a_loopback_one() {
+    let https = [
+        "https://app.mode.com",
+        "HTTPS://App.Mode.Com/",
+        "https://x:8443",
+        "https://[2001:db8::1]:1",
+        "https://10.0.0.1",
+    ];
+    for url in https {
+        let result = builder_at(url.into()).build();
+        match cfg!(feature = "rustls") {
+            true => drop(result.unwrap()),
+            false => assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput),
+        }
+    }
+    for url in
+        ["http://localhost", "http://LOCALHOST:80/", "HTTP://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:65535"]
+    {
+        builder_at(url.into()).build().unwrap();
+    }
+    for url in [
+        "",
+        "app.mode.com",
+        "://x",
+        "ftp://localhost",
+        "https:app.mode.com",
+        "https://",
+        "https:///",
+        "https://:443",
+        "https://a b",
+        "https://\u{e4}.example",
+        "https://a\n",
+        " https://a",
+        "https://a//",
+        "https://a/api",
+        "https://a?",
+        "https://a?x",
+        "https://a#",
+        "https://a\\b",
+        "https://user@a",
+        "https://user:password@a",
+        "https://a:",
+        "https://a:0",
+        "https://a:65536",
+        "https://a:99999999999",
+        "https://a:+80",
+        "https://a:8o",
+        "https://a:80:80",
+        "https://[::1",
+        "https://::1",
+        "https://[::g]",
+        "https://[::1]x",
+        "https://[127.0.0.1]",
+    ] {
+        let error = builder_at(url.into()).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url:?}");
+        assert!(!error.to_string().contains("password"), "{error}");
+    }
+}
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    for host in [
+        "app.mode.com",
+        "example.com",
+        "127.0.0.1.evil.com",
+        "localhost.evil.com",
+        "localhost.",
+        "evil-localhost",
+        "user@127.0.0.1",
+        "user:pw@localhost",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "2130706433",
+        "127.1",
+        "127.0.1",
+        "127.0.0.1.",
+        "0.0.0.0",
+        "10.0.0.1",
+        "192.168.0.1",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[fe80::1]",
+        "[::1%lo]",
+        "127.0.0.1\\@evil.com",
+        "127.0.0.1#@evil.com",
+        "127.0.0.1?@evil.com",
+        "127.0.0.1/@evil.com",
+    ] {
+        let error = builder_at(format!("http://{host}")).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host}");
+    }
+}
+
+#[test]
+fn a_user_agent_is_what_a_header_takes() {
+    let server = FakeMode::start();
+    server.on("/api/verify", Reply::json(200, "{}"));
+    for agent in ["a", "my tool/1.0 (x; y)", "a\tb"] {
+        builder(&server).user_agent(agent).build().unwrap().verify().unwrap();
+        assert_eq!(server.requests().last().unwrap().header("user-agent"), Some(agent));
+    }
+    for agent in ["", "a\r\nX: y", "a\0", "a\u{7f}", "caf\u{e9}"] {
+        let error = builder(&server).user_agent(agent).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{agent:?}");
+    }
+}
+
+#[test]
+fn new_has_the_defaults() {
+    let shown = format!("{:?}", Client::new(credentials()));
+    assert_eq!(shown, r#"Client { base_url: "https://app.mode.com", .. }"#);
+}
+
+#[cfg(not(feature = "rustls"))]
+#[test]
+fn without_tls_the_first_call_says_so() {
+    let error = Client::new(credentials()).verify().unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0));
+    assert!(error.to_string().contains("feature `rustls`"), "{error}");
+}
