@@ -110,3 +110,153 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
 fn number(text: &str, width: usize) -> Option<u64> {
     (text.len() == width && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const ENDS: [f64; 3] = [0.0, 0.5, 1.0 - f64::EPSILON];
+
+    fn policy(base: Duration, cap: Duration) -> Policy {
+        Policy { max_retries: u32::MAX, base_delay: base, max_delay: cap }
+    }
+
+    fn defaults() -> Policy {
+        policy(Duration::from_millis(500), Duration::from_secs(30))
+    }
+
+    fn failed(status: u16, hint: Option<Duration>) -> Error {
+        let keys = crate::Credentials::new("token", "secret").unwrap();
+        Error::from_status(status, hint, b"", &keys)
+    }
+
+    #[test]
+    fn backoff_is_full_jitter_below_a_doubling_ceiling() {
+        let wait = |n, dice| defaults().wait(&failed(503, None), n, dice, Duration::MAX).unwrap();
+        for (n, ceiling) in [(0, 0.5), (1, 1.0), (2, 2.0), (5, 16.0), (6, 30.0), (7, 30.0), (u32::MAX - 1, 30.0)] {
+            assert_eq!(wait(n, 0.0), Duration::ZERO);
+            assert_eq!(wait(n, 0.5), Duration::from_secs_f64(ceiling / 2.0));
+            assert!(wait(n, ENDS[2]) <= Duration::from_secs_f64(ceiling));
+        }
+    }
+
+    #[test]
+    fn three_waits_after_hintless_429s_outlast_the_window() {
+        let wait = |n, dice| defaults().wait(&failed(429, None), n, dice, Duration::MAX).unwrap();
+        assert_eq!((0..3).map(|n| wait(n, 0.0)).sum::<Duration>(), Duration::from_secs(14));
+        assert!((0..3).all(|n| wait(n, ENDS[2]) <= Duration::from_secs(4 << n)));
+        assert_eq!(wait(u32::MAX - 1, 0.0), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn delays_stay_in_bounds_for_any_settings() {
+        let durations = [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(500), Duration::MAX];
+        for (base, cap) in durations.into_iter().flat_map(|base| durations.map(|cap| (base, cap))) {
+            for n in (0..300).chain([1 << 31, u32::MAX - 1]) {
+                for (dice, status) in ENDS.into_iter().flat_map(|dice| [(dice, 429), (dice, 503)]) {
+                    // The longest waits leave no time for another attempt.
+                    let wait = policy(base, cap).wait(&failed(status, None), n, dice, Duration::MAX);
+                    assert!(wait.unwrap_or(cap) <= cap);
+                    assert!(!base.is_zero() || wait == Some(Duration::ZERO));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_hint_is_a_lower_bound_up_to_the_longest_wait() {
+        let seconds = Duration::from_secs;
+        let wait = |status, hint, dice| defaults().wait(&failed(status, Some(hint)), 2, dice, Duration::MAX);
+        for status in [429, 503] {
+            assert_eq!(wait(status, seconds(3), 0.5), Some(seconds(3)));
+            assert_eq!(wait(status, Duration::ZERO, 0.0), Some(Duration::ZERO));
+            assert_eq!(wait(status, Duration::ZERO, 0.5), Some(seconds(1)));
+            assert_eq!(wait(status, seconds(30), 0.0), Some(seconds(30)));
+            assert_eq!(wait(status, seconds(30) + Duration::from_nanos(1), 0.0), None);
+        }
+    }
+
+    #[test]
+    fn there_is_no_wait_without_retries_time_or_sense() {
+        let wait = |status, n, rest| {
+            let policy = Policy { max_retries: 2, ..defaults() };
+            policy.wait(&failed(status, Some(Duration::from_secs(1))), n, 0.0, rest)
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(wait(503, 1, Duration::MAX), Some(second));
+        assert_eq!(wait(503, 2, Duration::MAX), None);
+        assert_eq!(wait(503, 0, second), None);
+        assert_eq!(wait(503, 0, second + Duration::from_nanos(1)), Some(second));
+        assert_eq!(wait(501, 0, Duration::MAX), None);
+        let other = Error::new(ErrorKind::Transport, "");
+        assert_eq!(defaults().wait(&other, 0, 0.0, Duration::MAX), None);
+        assert!(defaults().wait(&other.retryable(), 0, 0.0, Duration::MAX).is_some());
+    }
+
+    #[test]
+    fn dice_are_spread_over_zero_to_one() {
+        let thrown: Vec<f64> = (0..1000).map(|_| dice()).collect();
+        assert!(thrown.iter().all(|dice| (0.0..1.0).contains(dice)));
+        let mean = thrown.iter().sum::<f64>() / 1000.0;
+        assert!((0.4..0.6).contains(&mean) && thrown.iter().any(|dice| *dice < 0.1), "{mean}");
+    }
+
+    #[test]
+    fn broken_connections_are_those_of_the_design() {
+        use Io::*;
+        let all = [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut, UnexpectedEof];
+        assert!(all.into_iter().all(is_broken_connection));
+        for kind in [InvalidData, HostUnreachable, NetworkUnreachable, NotFound, PermissionDenied, Other, WouldBlock] {
+            assert!(!is_broken_connection(kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_near_date_is_the_time_until_then() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_770);
+        let hint = |value| retry_after(value, now);
+        assert_eq!(hint("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(hint("\t Sun, 06 Nov 1994 08:49:37 GMT "), Some(Duration::from_secs(7)));
+        assert_eq!(hint("Sun, 06 Nov 1994 08:49:30 GMT"), Some(Duration::ZERO));
+        assert_eq!(hint("Sat, 05 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        // The other two forms of HTTP are obsolete.
+        assert_eq!(hint("Sunday, 06-Nov-94 08:49:37 GMT"), None);
+        assert_eq!(hint("Sun Nov  6 08:49:37 1994"), None);
+    }
+
+    /// What `httpdate` makes of a date of the preferred form.
+    fn oracle(text: &str) -> Option<Duration> {
+        let is_preferred = text.len() == 29 && text.ends_with(" GMT") && !text.starts_with(' ');
+        let date = is_preferred.then(|| httpdate::parse_http_date(text).ok())??;
+        date.duration_since(UNIX_EPOCH).ok()
+    }
+
+    #[test]
+    fn dates_are_read_as_httpdate_reads_them() {
+        let mut random = fastrand::Rng::with_seed(4);
+        for _ in 0..20_000 {
+            let seconds = random.u64(0..253_402_300_800);
+            let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(imf_fixdate(&text), Some(Duration::from_secs(seconds)), "{text}");
+
+            let mut damaged = text.clone().into_bytes();
+            let place = random.usize(0..damaged.len());
+            damaged[place] = *random.choice(b"0123456789 :,+-GMTanJSu").unwrap();
+            let damaged = String::from_utf8(damaged).unwrap();
+            assert_eq!(imf_fixdate(&damaged), oracle(&damaged), "{damaged}");
+            let (short, long) = (&text[..place], format!("{text}{}", &text[place..=place]));
+            assert_eq!((imf_fixdate(short), imf_fixdate(&long)), (None, None), "{text}");
+        }
+        let days =
+            ["29 Feb 2023", "29 Feb 2024", "30 Feb 2024", "29 Feb 2000", "29 Feb 1900", "29 Feb 2100", "31 Apr 2024"];
+        for (weekday, day) in
+            ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].into_iter().flat_map(|w| days.map(|d| (w, d)))
+        {
+            for time in ["00:00:00", "23:59:59", "24:00:00", "23:60:00", "23:59:60"] {
+                let text = format!("{weekday}, {day} {time} GMT");
+                assert_eq!(imf_fixdate(&text), oracle(&text), "{text}");
+            }
+        }
+    }
+}
