@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn dates_are_read_as_httpdate_reads_them() {
         let mut random = fastrand::Rng::with_seed(4);
-        for _ in 0..20_000 {
+        for _ in 0..5_000 {
             let seconds = random.u64(0..253_402_300_800);
             let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
             assert_eq!(imf_fixdate(&text), Some(Duration::from_secs(seconds)), "{text}");
