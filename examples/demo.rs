@@ -18,9 +18,21 @@ mod check_access;
 #[path = "list_users.rs"]
 mod list_users;
 
+#[allow(dead_code)]
+#[path = "sync_users.rs"]
+mod sync_users;
+
+/// What a company's own directory might say of the same people.
+const DIRECTORY: &str = "state,email,username
+active,ada1@example.com,ada1
+active,ben2@example.com,
+active,finn6@example.com,finn6
+active,zoe@example.com,zoe
+";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let server = FakeMode::start();
-    Workspace::new("acme", 20).serve(&server);
+    Workspace::new("acme", 8).serve(&server);
 
     if env::args().any(|argument| argument == "--serve") {
         println!("export MODE_BASE_URL={}", server.origin());
@@ -38,5 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\n$ cargo run --example list_users");
     list_users::list_users(&client, "acme", false, &mut out)?;
     println!("\n$ cargo run --example active_users");
-    active_users::active_users(&client, "acme", &mut out)
+    active_users::active_users(&client, "acme", &mut out)?;
+    println!("\n$ cargo run --example sync_users -- people.csv");
+    sync_users::sync_users(&client, "acme", DIRECTORY.as_bytes(), &mut out)?;
+    Ok(())
 }

@@ -14,6 +14,9 @@ mod check_access;
 #[allow(dead_code)]
 #[path = "../../examples/list_users.rs"]
 mod list_users;
+#[allow(dead_code)]
+#[path = "../../examples/sync_users.rs"]
+mod sync_users;
 
 fn printed(print: impl FnOnce(&mut dyn std::io::Write) -> Result<(), Box<dyn std::error::Error>>) -> String {
     let mut out = Vec::new();
@@ -64,4 +67,48 @@ fn an_empty_workspace_is_no_trouble() {
     let client = client(&server);
     assert_eq!(printed(|out| list_users::list_users(&client, "acme", false, out)), "");
     assert_eq!(printed(|out| active_users::active_users(&client, "acme", out)), "Active Users Count: 0\n");
+}
+
+/// What `sync_users` writes for this directory, and whether it says that all is in sync.
+fn synced(directory: &str) -> Result<(String, bool), String> {
+    let rows = r#"[{"username": "ada", "email": "ada@example.com", "state": "active"},
+        {"username": null, "email": "Ben@Example.com", "state": "invited"},
+        {"username": "eva", "email": null, "state": "banned"}]"#;
+    let server = FakeMode::start();
+    server.on(crate::LITE, Reply::json(200, format!(r#"{{"_embedded": {{"memberships": {rows}}}}}"#)));
+    let mut out = Vec::new();
+    let result = sync_users::sync_users(&client(&server), "acme", directory.as_bytes(), &mut out);
+    result.map(|same| (String::from_utf8(out).unwrap(), same)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn sync_users_tells_the_differences() {
+    let same =
+        "\u{feff}state, email ,username,shoe size\nactive,,ada,44\ninvited,ben@example.com,,\nbanned,x@y,EVA,1\n";
+    assert_eq!(synced(same), Ok(("3 in the directory, 3 in Mode, 0 differences\n".into(), true)));
+
+    let other = "username,email,state\nada,,banned\nzoe,zoe@example.com,active\nnoname,BEN@example.com,invited\n";
+    let lines = "state  ada: active in Mode, banned in the directory\nadd    zoe (active)\nremove eva (banned)\n\
+        3 in the directory, 3 in Mode, 3 differences\n";
+    assert_eq!(synced(other), Ok((lines.into(), false)));
+
+    let nobody = synced("username,email,state\n").unwrap();
+    assert!(nobody.0.starts_with("remove ada (active)\nremove Ben@Example.com (invited)\n") && !nobody.1, "{nobody:?}");
+}
+
+#[test]
+fn sync_users_refuses_what_it_cannot_compare() {
+    for (directory, text) in [
+        ("", "no column `username`"),
+        ("username,email\nada,\n", "no column `state`"),
+        ("username,email,state\nada,active\n", "found record with 2 fields"),
+        ("username,email,state\n,,active\n", "row 1 of the directory has neither username nor email"),
+        ("username,email,state\nada,,active\n,ada@example.com,active\n", "ada@example.com is in the directory twice"),
+    ] {
+        let error = synced(directory).unwrap_err();
+        assert!(error.contains(text), "{error}");
+    }
+    let server = FakeMode::start();
+    let result = sync_users::sync_users(&client(&server), "acme", &b"username,email,state\n"[..], &mut Vec::new());
+    assert!(result.unwrap_err().to_string().contains("404"));
 }

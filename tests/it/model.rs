@@ -29,7 +29,8 @@ fn a_state_is_text() {
     assert_eq!(MembershipState::from("active"), MembershipState::ACTIVE);
     assert_eq!(MembershipState::from(String::from("active")), MembershipState::ACTIVE);
     assert!(MembershipState::ACTIVE == *"active" && MembershipState::ACTIVE == "active");
-    assert!(MembershipState::from("a") < MembershipState::from("b"));
+    let sorted = ["b", "active", "a"].map(MembershipState::from).into_iter().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted.iter().map(MembershipState::as_str).collect::<Vec<_>>(), ["a", "active", "b"]);
     assert_eq!(format!("[{:>8}]", MembershipState::from("banned")), "[  banned]");
     assert_eq!(serde_json::to_string(&MembershipState::from("banned")).unwrap(), r#""banned""#);
 }

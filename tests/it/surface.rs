@@ -46,10 +46,13 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&Client, &str) -> mode_analytics::Result<MembershipCounts> = Client::membership_counts;
     let _: fn(&Client, &str) -> mode_analytics::Result<Vec<String>> = Client::get;
     let _: fn() -> mode_analytics::Result<Credentials> = Credentials::from_env;
-    let _: fn(&Error) -> (ErrorKind, Option<u16>, Option<&str>, Option<&str>, Option<Duration>, u32, bool) = |error| {
-        let answer = (error.status(), error.api_id(), error.api_message());
-        (error.kind(), answer.0, answer.1, answer.2, error.retry_after(), error.attempts(), error.is_retryable())
-    };
+    let _: fn(&Error) -> ErrorKind = Error::kind;
+    let _: fn(&Error) -> Option<u16> = Error::status;
+    let _: fn(&Error) -> Option<&str> = Error::api_id;
+    let _: fn(&Error) -> Option<&str> = Error::api_message;
+    let _: fn(&Error) -> Option<Duration> = Error::retry_after;
+    let _: fn(&Error) -> u32 = Error::attempts;
+    let _: fn(&Error) -> bool = Error::is_retryable;
     let _: fn(&Retry<'_>) -> (u32, Duration, ErrorKind) =
         |retry| (retry.attempt(), retry.delay(), retry.error().kind());
     assert_eq!(Client::DEFAULT_BASE_URL, "https://app.mode.com");

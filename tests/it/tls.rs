@@ -1,6 +1,5 @@
 //! TLS for real, against a server whose certificate authority is made here.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::{SECRET, TOKEN, builder_at, chain, in_own_process};
+use crate::{builder_at, chain, in_own_process};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"workspace\": \"acme\"}";
 
@@ -106,10 +105,6 @@ fn proxy(port: u16, status: u16) -> (String, Arc<Mutex<String>>) {
     (url, seen)
 }
 
-fn variable(name: &str) -> String {
-    env::var(name).unwrap()
-}
-
 fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
     client.unwrap().verify().map(|opened| opened.workspace.unwrap())
 }
@@ -140,6 +135,8 @@ fn a_server_that_speaks_no_tls_is_refused() {
 #[cfg(feature = "platform-verifier")]
 mod with_system_roots {
     use super::*;
+    use crate::{SECRET, TOKEN};
+    use std::env;
 
     /// A file that the system's verifier can be pointed to.
     fn save(authority: &Authority, name: &str) -> String {
@@ -164,14 +161,14 @@ mod with_system_roots {
             ("OTHER", &other_url),
         ];
         if in_own_process("tls::with_system_roots::the_system_decides_whom_to_trust", &variables) {
-            let ask = |name| verify(builder_at(variable(name)).system_roots().build());
+            let ask = |name| verify(builder_at(env::var(name).unwrap()).system_roots().build());
             assert_eq!(ask("GOOD").unwrap(), "acme");
             for name in ["EXPIRED", "OTHER"] {
                 let error = ask(name).unwrap_err();
                 assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 1), "{name}: {}", chain(&error));
             }
             // Without `system_roots()` the feature and the variable change nothing.
-            assert_eq!(verify(builder_at(variable("GOOD")).build()).unwrap_err().kind(), ErrorKind::Tls);
+            assert_eq!(verify(builder_at(env::var("GOOD").unwrap()).build()).unwrap_err().kind(), ErrorKind::Tls);
             return;
         }
         std::fs::remove_file(file).unwrap();
