@@ -347,7 +347,7 @@ impl ClientBuilder {
 
     /// Is told before every wait, so that none is hidden. Default: nobody is. The time it takes counts as the call's.
     ///
-    /// ```
+    /// ```no_run
     /// # use mode_analytics::{Client, Credentials};
     /// let client = Client::builder(Credentials::new("token", "secret")?)
     ///     .on_retry(|retry| eprintln!("{}; retry {} in {:?}", retry.error(), retry.attempt(), retry.delay()))
