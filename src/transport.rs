@@ -167,14 +167,14 @@ impl Call<'_> {
     /// GETs `path`, with retries, and reads the answer's body.
     pub(crate) fn get<T>(&self, path: &str, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         let Transport { credentials, settings, .. } = self.transport;
-        let mut attempts = 0;
+        let mut attempts = 0_u32;
         loop {
             let rest = self.rest();
             if rest.is_zero() {
                 let error = Error::new(ErrorKind::Timeout, "no time left to send it (timeout)");
                 return Err(error.retryable().of_request(path, attempts, credentials));
             }
-            attempts += 1;
+            attempts = attempts.saturating_add(1);
             let error = match self.transport.attempt(path, rest) {
                 Ok(body) => return read(&body).map_err(|error| error.of_request(path, attempts, credentials)),
                 Err(error) => error.of_request(path, attempts, credentials),

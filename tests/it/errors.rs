@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fake_mode::{FakeMode, Framing, Reply};
-use mode_analytics::{Credentials, Error, ErrorKind};
+use mode_analytics::{Client, Credentials, Error, ErrorKind};
 
 use crate::{FULL, SECRET, TOKEN, builder, client, serving};
 
@@ -125,6 +125,20 @@ fn the_message_is_blanked_then_cut_then_escaped() {
     assert_eq!(message(&format!("{}{SECRET}", "x".repeat(290))), format!("{}***", "x".repeat(290)));
     assert_eq!(message(&format!("{}{SECRET}y", "x".repeat(299))), format!("{}*", "x".repeat(299)));
     assert_eq!(message(&format!("{TOKEN}:{SECRET}")), "***");
+}
+
+#[test]
+fn credentials_of_one_or_two_characters_do_not_spoil_the_text() {
+    let server = serving(Reply::error(400, "bad_request", "a b ab abc abcd"));
+    for (token, secret, message) in
+        [("a", "b", "a b ab abc abcd"), ("ab", "ab", "a b ab abc abcd"), ("abc", "b", "a b ab *** ***d")]
+    {
+        let client =
+            Client::builder(Credentials::new(token, secret).unwrap()).base_url(server.origin()).build().unwrap();
+        let error = client.memberships("acme").unwrap_err();
+        assert_eq!(error.api_message(), Some(message));
+        assert!(error.to_string().starts_with("GET /api/acme/memberships: 400 "));
+    }
 }
 
 #[test]

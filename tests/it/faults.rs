@@ -112,8 +112,10 @@ fn a_name_that_does_not_resolve_is_not_tried_again() {
     }
 }
 
-/// 80 % to 120 % of a second, the `timeout` of the tests below.
-const ABOUT_A_SECOND: RangeInclusive<u128> = 800..=1200;
+/// The `timeout` of the tests below: long, so that a busy machine does not matter.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// 80 % to 120 % of it, in milliseconds.
+const IN_TIME: RangeInclusive<u128> = 1600..=2400;
 
 #[test]
 fn silence_and_dripping_end_at_the_timeout() {
@@ -127,17 +129,16 @@ fn silence_and_dripping_end_at_the_timeout() {
     ];
     std::thread::scope(|scope| {
         for (fault, reply) in &cases {
-            for attempt_timeout in [30_000, 400] {
+            for attempt_timeout in [30_000, 800] {
                 scope.spawn(move || {
                     let server = serving(reply.clone());
-                    let client = builder(&server)
-                        .timeout(Duration::from_secs(1))
-                        .attempt_timeout(Duration::from_millis(attempt_timeout));
+                    let client =
+                        builder(&server).timeout(TIMEOUT).attempt_timeout(Duration::from_millis(attempt_timeout));
                     let start = Instant::now();
                     let error = client.build().unwrap().memberships("acme").unwrap_err();
                     let took = start.elapsed().as_millis();
                     assert_eq!(error.kind(), ErrorKind::Timeout, "{fault}: {error}");
-                    assert!(ABOUT_A_SECOND.contains(&took), "{fault}: {took} ms");
+                    assert!(IN_TIME.contains(&took), "{fault}: {took} ms");
                     assert!(server.targets().len() <= 4 && error.is_retryable(), "{fault}");
                 });
             }
@@ -147,7 +148,7 @@ fn silence_and_dripping_end_at_the_timeout() {
 
 #[test]
 fn the_timeout_covers_pages_waits_and_fallbacks_together() {
-    let slow = Duration::from_millis(150);
+    let slow = Duration::from_millis(300);
     let endless = serving(Reply::close());
     endless.route(FULL, move |request| {
         let page: usize = request.query("page").map_or(1, |page| page.parse().unwrap());
@@ -164,12 +165,12 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
             [(&endless, ErrorKind::Timeout), (&fallback, ErrorKind::Timeout), (&retries, ErrorKind::Timeout)]
         {
             scope.spawn(move || {
-                let client = builder(server).timeout(Duration::from_secs(1)).max_retries(u32::MAX);
+                let client = builder(server).timeout(TIMEOUT).max_retries(u32::MAX);
                 let client = client.max_retry_delay(Duration::from_millis(1)).build().unwrap();
                 let start = Instant::now();
                 let error = client.memberships("acme").unwrap_err();
                 let took = start.elapsed().as_millis();
-                assert!(ABOUT_A_SECOND.contains(&took), "{took} ms: {error}");
+                assert!(IN_TIME.contains(&took), "{took} ms: {error}");
                 assert!(matches!(error.kind(), k if k == kind || k == ErrorKind::Server), "{error}");
             });
         }
@@ -366,13 +367,11 @@ fn extreme_settings_work_or_are_refused() {
                         .max_retries(retries)
                         .max_response_bytes(bytes)
                         .build();
-                    match built {
+                    match &built {
                         Ok(client) => drop(client.memberships("acme")),
-                        Err(error) => {
-                            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-                            assert!(timeout.is_zero() || attempt_timeout.is_zero());
-                        }
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
                     }
+                    assert_eq!(built.is_err(), timeout.is_zero() || attempt_timeout.is_zero());
                 }
             }
         }
