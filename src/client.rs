@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, MAX_HEADER};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, Linked, Links, Object};
 use crate::listing::{Listing, Rows};
-use crate::model::{Account, Membership, MembershipCounts, Object, Verification};
+use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::path;
 use crate::retry::{Policy, Retry};
 use crate::transport::{Call, Origin, Settings, Transport};
@@ -131,11 +131,10 @@ impl Client {
             other => return other,
         };
         let mut path = String::from("/api/verify");
-        for link in ["/_links/self/href", "/_links/member/href"] {
-            let record: Value = call.get(&path, json)?;
-            match record.pointer(link).and_then(Value::as_str) {
-                Some(href) if path::check(href).is_ok() => path = href.into(),
-                _ => return Err(refused.with_hint("no person stands behind this key: verify() tells what it opens")),
+        for link in [|links: Links| links.this, |links: Links| links.member] {
+            match call.get(&path, object::<Linked>)?.href(link).filter(|href| path::check(href).is_ok()) {
+                Some(href) => path = href,
+                None => return Err(refused.with_hint("no person stands behind this key: verify() tells what it opens")),
             }
         }
         call.get(&path, object)
@@ -219,7 +218,7 @@ impl Client {
     /// ```
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         path::check(path)?;
-        self.0.start()?.get(path, json)
+        self.0.start()?.get(path, |body| json::read(body))
     }
 
     fn list<R: Rows>(&self, workspace: &str) -> Result<R> {
@@ -251,12 +250,8 @@ fn further_pages<R: Rows>(call: &Call<'_>, path: &str, mut listing: Listing<R>, 
     Ok(listing.rows)
 }
 
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| Error::decode(&error))
-}
-
 fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    json(body).map(|Object(fields)| fields)
+    json::read(body).map(|Object(fields)| fields)
 }
 
 impl fmt::Debug for Client {
@@ -364,16 +359,21 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for a base URL that is no origin, is not https and not loopback, or is https in a
-    /// build without the feature `rustls`; for a timeout of zero; and for a user agent that is empty or has anything
-    /// but printable ASCII, space and tab.
+    /// build without the feature `rustls`; for a timeout of zero; and for a user agent that is empty, longer than
+    /// 8192 characters, or has anything but printable ASCII, space and tab.
     pub fn build(self) -> Result<Client> {
         let Self { credentials, base_url, settings } = self;
         let origin = Origin::parse(&base_url)?;
         if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
             return Err(Error::new(ErrorKind::InvalidInput, "a timeout of zero would fail every call"));
         }
-        if settings.user_agent.is_empty() || !settings.user_agent.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t')) {
-            return Err(Error::new(ErrorKind::InvalidInput, "the user agent must be printable ASCII, and not empty"));
+        if !matches!(settings.user_agent.len(), 1..=MAX_HEADER)
+            || !settings.user_agent.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t'))
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the user agent must be 1 to 8192 characters of printable ASCII",
+            ));
         }
         let transport = Transport::new(credentials, origin, settings);
         transport.start()?;

@@ -1,6 +1,5 @@
 //! [`Credentials`]: validation, the Basic header, and keeping them out of every text.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use base64::alphabet::{BCRYPT, BIN_HEX, CRYPT, IMAP_MUTF7, STANDARD, URL_SAFE};
@@ -8,6 +7,9 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// The longest text that may become part of a header.
+pub(crate) const MAX_HEADER: usize = 8192;
 
 /// The token and secret of a Mode API key.
 ///
@@ -29,8 +31,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] where either is empty or has a control character (a trailing newline, say), or the
-    /// token has a `:`.
+    /// [`ErrorKind::InvalidInput`] where either is empty, longer than 8192 bytes, or has a control character (a trailing
+    /// newline, say), or the token has a `:`.
     pub fn new(token: impl Into<String>, secret: impl Into<String>) -> Result<Self> {
         let (token, secret) = (token.into(), secret.into());
         for (name, value) in [("token", &token), ("secret", &secret)] {
@@ -38,6 +40,8 @@ impl Credentials {
                 "is empty"
             } else if value.ends_with(['\n', '\r']) {
                 "ends with a newline: trim it"
+            } else if value.len() > MAX_HEADER {
+                "is longer than 8192 bytes"
             } else if value.contains(char::is_control) {
                 "contains a control character"
             } else {
@@ -96,10 +100,25 @@ impl Credentials {
             plain.each_ref().map(|text| engine.encode(text))
         });
         // One or two characters hide nowhere: blanking them would only spoil the text.
-        let mut needles: Vec<_> = plain.iter().chain(encoded.as_flattened()).filter(|text| text.len() > 2).collect();
-        // The longest first: a short secret may be a part of a longer one.
-        needles.sort_by_key(|needle| Reverse(needle.len()));
-        let blanked = needles.into_iter().fold(text.to_owned(), |text, needle| text.replace(needle, "***"));
+        let needles = plain.iter().chain(encoded.as_flattened()).filter(|needle| needle.len() > 2);
+        let mut is_hidden = vec![false; text.len()];
+        for needle in needles {
+            let places = text.as_bytes().windows(needle.len()).enumerate();
+            for (start, _) in places.filter(|(_, bytes)| *bytes == needle.as_bytes()) {
+                is_hidden.iter_mut().skip(start).take(needle.len()).for_each(|hidden| *hidden = true);
+            }
+        }
+        let mut blanked = String::with_capacity(text.len());
+        let mut was_hidden = false;
+        for (at, c) in text.char_indices() {
+            let hidden = is_hidden.get(at) == Some(&true);
+            match (hidden, was_hidden) {
+                (true, false) => blanked.push_str("[redacted]"),
+                (true, true) => {}
+                (false, _) => blanked.push(c),
+            }
+            was_hidden = hidden;
+        }
 
         let escape = |c: char| if is_unprintable(c) { c.escape_unicode().to_string() } else { c.to_string() };
         blanked.chars().take(300).map(escape).collect()

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
 use serde_json::error::Category;
 
 use crate::credentials::Credentials;
+use crate::json::{self, Object, Words};
 use crate::retry;
 
 /// What every fallible function of this crate returns.
@@ -158,11 +159,15 @@ impl Error {
 
     /// An answer whose status is not 200. Its body may be anything.
     pub(crate) fn from_status(status: u16, retry_after: Option<Duration>, body: &[u8], keys: &Credentials) -> Self {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let id = body.get("id").and_then(Value::as_str);
-        let message = body.get("message").map(plain_text).filter(|text| !text.is_empty());
-        let kind = ErrorKind::of(status, id);
-        let (id, message) = (id.map(|id| keys.clean(id)), message.map(|text| keys.clean(&text)));
+        #[derive(Default, Deserialize)]
+        struct Body {
+            id: Option<Words>,
+            message: Option<Words>,
+        }
+
+        let Body { id, message } = json::read(body).map(|Object(body)| body).unwrap_or_default();
+        let kind = ErrorKind::of(status, id.as_ref().map(|id| &*id.text));
+        let [id, message] = [id, message].map(|words| Some(keys.clean(&words?.text)).filter(|text| !text.is_empty()));
 
         let mut text = status.to_string();
         id.iter().for_each(|id| text.extend([" ", id]));
@@ -178,17 +183,13 @@ impl Error {
 
     /// A 200 answer that serde_json refused. Its own text quotes the body, so only position and our own words are kept.
     pub(crate) fn decode(error: &serde_json::Error) -> Self {
-        const OUR_WORDS: [&str; 4] = [
-            "missing field `state`",
-            "missing field `username`",
-            "missing field `_embedded`",
-            "missing field `memberships`",
-        ];
+        const OUR_WORDS: [&str; 4] = ["state", "username", "_embedded", "memberships"];
         let position = format!(" at line {} column {}", error.line(), error.column());
+        let ours = OUR_WORDS.map(|field| format!("missing field `{field}`"));
         let text = error.to_string();
-        let ours = OUR_WORDS.into_iter().find(|ours| text == format!("{ours}{position}"));
+        let ours = ours.iter().find(|ours| text == format!("{ours}{position}"));
         let what = match error.classify() {
-            Category::Data => ours.unwrap_or("JSON of another shape than expected"),
+            Category::Data => ours.map_or("JSON of another shape than expected", |ours| ours),
             Category::Eof => "JSON that ends too early",
             Category::Syntax | Category::Io => "not JSON",
         };
@@ -216,19 +217,6 @@ impl Error {
     pub(crate) fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self
-    }
-}
-
-/// The message of an error body: a text, or `{"field": ["problem"]}`.
-fn plain_text(message: &Value) -> String {
-    match message {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name}: {}", plain_text(value))).collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
     }
 }
 

@@ -68,6 +68,7 @@
 mod client;
 mod credentials;
 mod error;
+mod json;
 mod listing;
 mod model;
 mod path;

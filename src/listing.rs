@@ -1,32 +1,37 @@
 //! From the bytes of a listing to rows or counts, and to what page comes next. Pure.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Membership, MembershipCounts, Object, Text};
+use crate::json::{self, Linked, Links, Object, Text, Words};
+use crate::model::{Membership, MembershipCounts};
 
-/// What a listing is read into.
-pub(crate) trait Rows: Default {
+/// What the rows of a page are read into.
+pub(crate) trait Collect: Default {
     type Row<'de>: Deserialize<'de>;
     fn add(&mut self, row: Self::Row<'_>);
+}
+
+/// What a listing is read into, page by page.
+pub(crate) trait Rows: Collect {
     fn append(&mut self, page: Self);
     fn len(&self) -> usize;
 }
 
-impl Rows for Vec<Membership> {
+impl Collect for Vec<Membership> {
     type Row<'de> = Membership;
 
     fn add(&mut self, row: Membership) {
         self.push(row);
     }
+}
 
+impl Rows for Vec<Membership> {
     fn append(&mut self, mut page: Self) {
         if self.is_empty() { *self = page } else { self.append(&mut page) }
     }
@@ -43,13 +48,15 @@ pub(crate) struct State<'a> {
     state: Text<'a>,
 }
 
-impl Rows for MembershipCounts {
+impl Collect for MembershipCounts {
     type Row<'de> = Object<State<'de>>;
 
     fn add(&mut self, Object(row): Object<State<'_>>) {
         self.add(&row.state.0, 1);
     }
+}
 
+impl Rows for MembershipCounts {
     fn append(&mut self, page: Self) {
         page.by_state.iter().for_each(|(state, people)| self.add(state, *people));
     }
@@ -59,14 +66,33 @@ impl Rows for MembershipCounts {
     }
 }
 
+/// What tells a row from others, of whatever type it is. Not its links: they may change from page to page.
+#[derive(Deserialize, Hash)]
+pub(crate) struct Identity {
+    member_username: Option<Words>,
+    username: Option<Words>,
+    member_token: Option<Words>,
+    email: Option<Words>,
+    name: Option<Words>,
+    state: Option<Words>,
+}
+
+impl Collect for DefaultHasher {
+    type Row<'de> = Object<Identity>;
+
+    fn add(&mut self, Object(row): Object<Identity>) {
+        row.hash(self);
+    }
+}
+
 /// An array of rows, read into `R`.
 struct Collected<R>(R);
 
-impl<'de, R: Rows> Deserialize<'de> for Collected<R> {
+impl<'de, R: Collect> Deserialize<'de> for Collected<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect<R>(PhantomData<R>);
+        struct Array<R>(PhantomData<R>);
 
-        impl<'de, R: Rows> Visitor<'de> for Collect<R> {
+        impl<'de, R: Collect> Visitor<'de> for Array<R> {
             type Value = Collected<R>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,22 +108,22 @@ impl<'de, R: Rows> Deserialize<'de> for Collected<R> {
             }
         }
 
-        deserializer.deserialize_seq(Collect(PhantomData))
+        deserializer.deserialize_seq(Array(PhantomData))
     }
 }
 
 #[derive(Deserialize)]
-struct Envelope<M> {
+struct Envelope<Rows> {
     #[serde(rename = "_embedded")]
-    embedded: Object<Embedded<M>>,
+    embedded: Object<Embedded<Rows>>,
     pagination: Option<Object<Counters>>,
     #[serde(rename = "_links")]
     links: Option<Object<Links>>,
 }
 
 #[derive(Deserialize)]
-struct Embedded<M> {
-    memberships: M,
+struct Embedded<Rows> {
+    memberships: Rows,
 }
 
 #[derive(Default, Deserialize)]
@@ -106,26 +132,17 @@ struct Counters {
     total_count: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Links {
-    next_page: Option<Object<Link>>,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    href: Option<IgnoredAny>,
-}
-
-/// One page: its memberships, its counters, whether it links to a next one.
-fn page<'de, M: Deserialize<'de>>(body: &'de [u8]) -> Result<(M, Counters, bool)> {
-    let decode = |error| Error::decode(&error);
+/// One page: its rows, its counters, whether it links to a next one.
+fn page<R: Collect>(body: &[u8]) -> Result<(R, Counters, bool)> {
     if body.trim_ascii_start().starts_with(b"[") {
-        return Ok((serde_json::from_slice(body).map_err(decode)?, Counters::default(), false));
+        let Collected(rows) = json::read(body)?;
+        return Ok((rows, Counters::default(), false));
     }
-    let Object(Envelope { embedded, pagination, links }) = serde_json::from_slice(body).map_err(decode)?;
+    let Object(Envelope { embedded, pagination, links }) = json::read(body)?;
+    let Object(Embedded { memberships: Collected(rows) }) = embedded;
     let counters = pagination.map(|Object(counters)| counters).unwrap_or_default();
-    let has_next = links.and_then(|links| links.0.next_page).and_then(|link| link.0.href).is_some();
-    Ok((embedded.0.memberships, counters, has_next))
+    let has_next = Linked { links }.href(|links| links.next_page).is_some();
+    Ok((rows, counters, has_next))
 }
 
 /// A listing as it comes in, page by page.
@@ -135,37 +152,39 @@ pub(crate) struct Listing<R> {
     page: u64,
     counters: Counters,
     /// The digests of the pages so far, where there is more than one.
-    seen: HashSet<u64>,
+    seen: Vec<u64>,
 }
 
 impl<R: Rows> Listing<R> {
     /// Takes the next page. Returns the number of the page to ask for after it, or `None` where the listing is whole.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        let (Collected(rows), counters, has_next) = page::<Collected<R>>(body)?;
+        let (rows, counters, has_next) = page::<R>(body)?;
         self.page += 1;
         self.counters.total_pages = counters.total_pages.or(self.counters.total_pages);
         self.counters.total_count = counters.total_count.or(self.counters.total_count);
 
         let is_empty = rows.len() == 0;
-        let repeats = self.page > 1 && self.seen.contains(&digest(body)?);
+        let (mut repeats, mut circles) = (false, false);
+        if self.page > 1 && !is_empty {
+            let digest = digest(body)?;
+            repeats = self.seen.last() == Some(&digest);
+            circles = !repeats && self.seen.contains(&digest);
+        }
         if !repeats {
             self.rows.append(rows);
         }
 
         let all_in = self.counters.total_count.is_some_and(|total| self.rows.len() as u64 >= total);
-        let more = match self.counters.total_pages {
-            Some(pages) => self.page < pages && !all_in,
-            None => has_next,
-        };
-        if more && !is_empty && !repeats {
-            self.seen.insert(digest(body)?);
+        let more = !all_in && self.counters.total_pages.map_or(has_next, |pages| self.page < pages);
+        if more && !is_empty && !repeats && !circles {
+            self.seen.push(digest(body)?);
             return Ok(Some(self.page + 1));
         }
         let is_short = match self.counters.total_count {
             Some(_) => !all_in,
             None => self.is_counted() && (more || repeats),
         };
-        if is_short { Err(self.incomplete()) } else { Ok(None) }
+        if is_short || circles { Err(self.incomplete()) } else { Ok(None) }
     }
 
     /// Whether the server counts the pages: a missing one is then an error, and otherwise the end.
@@ -176,15 +195,13 @@ impl<R: Rows> Listing<R> {
     fn incomplete(&self) -> Error {
         let text = match (self.counters.total_count, self.counters.total_pages) {
             (Some(total), _) => format!("incomplete listing: {} of {total}", self.rows.len()),
-            (None, pages) => format!("incomplete listing: page {} of {}", self.page, pages.unwrap_or_default()),
+            (None, Some(pages)) => format!("incomplete listing: page {} of {pages}", self.page),
+            (None, None) => format!("incomplete listing: page {} is an earlier one again", self.page),
         };
         Error::new(ErrorKind::Decode, text)
     }
 }
 
-/// Tells one page's rows from another's. Only the rows: the links around them change from page to page.
 fn digest(body: &[u8]) -> Result<u64> {
-    let mut hasher = DefaultHasher::new();
-    page::<&RawValue>(body)?.0.get().hash(&mut hasher);
-    Ok(hasher.finish())
+    page::<DefaultHasher>(body).map(|(hasher, ..)| hasher.finish())
 }

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::json::{Object, Text, Words};
 
 /// Who a key or token belongs to: the answer of [`Client::account()`](crate::Client::account).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,10 +141,6 @@ impl<'de> Deserialize<'de> for MembershipState {
     }
 }
 
-/// A text that is borrowed from the body where it can be.
-#[derive(Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
 /// How many people a workspace has, in all and by state.
 ///
 /// [`Client::membership_counts()`](crate::Client::membership_counts) makes it from an answer; from rows at hand it is
@@ -193,29 +188,6 @@ impl<'a> FromIterator<&'a Membership> for MembershipCounts {
     }
 }
 
-/// A JSON object read into `T`. Alone, a derived `Deserialize` would also take an array for a struct, field by field.
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData))
-    }
-}
-
 /// A row of either listing.
 #[derive(Deserialize)]
 struct MembershipFields {
@@ -249,9 +221,7 @@ impl From<Object<MembershipFields>> for Membership {
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::deserialize(deserializer)? {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-        Some(_) => Err(D::Error::custom("neither a number nor a text")),
+        Some(Words { is_plain: false, .. }) => Err(D::Error::custom("neither a number nor a text")),
+        id => Ok(id.map(|id| id.text)),
     }
 }

@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::Timeout;
+use ureq::ProxyProtocol::{Http, Https};
 use ureq::config::Config;
+use ureq::{Proxy, Timeout};
 
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +15,7 @@ use crate::retry::{self, Policy, Retry};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that is read of an answer that is an error.
-const MAX_ERROR_BYTES: u64 = 64 * 1024;
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// ureq keeps 3; a client shared by more threads would open a connection for most calls.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 /// What a longer timeout counts as: clocks and sockets overflow somewhere above it.
@@ -75,7 +76,7 @@ impl Origin {
         };
         let is_port = port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse(), Ok(1..=u16::MAX));
         let url = format!("{scheme}://{authority}");
-        (is_port && !host.is_empty()).then_some(Self { url, is_secure: scheme == "https", is_loopback })
+        (is_port && matches!(host.len(), 1..=253)).then_some(Self { url, is_secure: scheme == "https", is_loopback })
     }
 }
 
@@ -100,7 +101,9 @@ impl Transport {
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
             .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "identity" });
-        let config = if origin.is_loopback { config.proxy(None) } else { config };
+        // ureq would obey a SOCKS proxy as soon as any crate switches its feature on.
+        let is_spoken = |proxy: &Proxy| cfg!(feature = "socks-proxy") || matches!(proxy.protocol(), Http | Https);
+        let config = config.proxy(Proxy::try_from_env().filter(|proxy| !origin.is_loopback && is_spoken(proxy)));
         #[cfg(feature = "rustls")]
         let config = config.tls_config(tls(&settings));
         let authorization = credentials.basic();
@@ -128,28 +131,27 @@ impl Transport {
             request.call()
         };
         let (head, mut body) = answer.map_err(fault)?.into_parts();
-        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-
         let status = head.status.as_u16();
-        if status != 200 {
-            let retry_after = header("retry-after").and_then(|value| retry::retry_after(value, SystemTime::now()));
-            let mut text = Vec::new();
-            // However this ends, the status is the news.
-            let _ = body.as_reader().take(MAX_ERROR_BYTES).read_to_end(&mut text);
-            return Err(Error::from_status(status, retry_after, &text, &self.credentials));
-        }
         // ureq removes the header where it decodes.
-        if header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let mut encodings = head.headers.get_all("content-encoding").iter();
+        if status == 200 && !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Error::new(ErrorKind::Decode, "cannot read the answer: its content encoding is not supported"));
         }
 
-        let max = self.settings.max_response_bytes;
+        let max = if status == 200 { self.settings.max_response_bytes } else { MAX_ERROR_BYTES } as u64;
+
         let mut bytes = Vec::new();
-        // Only a hint, and a lie costs no memory: untouched pages are not backed.
-        let _ = bytes.try_reserve_exact(body.content_length().unwrap_or(0).min(max as u64) as usize);
-        let read = body.as_reader().take((max as u64).saturating_add(1)).read_to_end(&mut bytes);
+        // Only a hint: where a server lies, it costs address space.
+        let _ = bytes.try_reserve_exact(body.content_length().unwrap_or(0).min(max) as usize);
+        let read = body.as_reader().take(max.saturating_add(1)).read_to_end(&mut bytes);
+        if status != 200 {
+            // However the body ended, the status is the news.
+            let header = head.headers.get("retry-after").and_then(|value| value.to_str().ok());
+            let retry_after = header.and_then(|value| retry::retry_after(value, SystemTime::now()));
+            return Err(Error::from_status(status, retry_after, &bytes, &self.credentials));
+        }
         read.map_err(|error| fault(error.into()))?;
-        if bytes.len() > max {
+        if bytes.len() as u64 > max {
             let text = format!("the answer is larger than {max} bytes (max_response_bytes)");
             return Err(Error::new(ErrorKind::TooLarge, text));
         }
@@ -184,6 +186,10 @@ impl Call<'_> {
             };
             if let Some(tell) = &settings.on_retry {
                 tell(&Retry { attempt: attempts, delay, error: &error });
+            }
+            // The telling took time, too.
+            if delay >= self.rest() {
+                return Err(error);
             }
             std::thread::sleep(delay);
         }
@@ -226,6 +232,9 @@ fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
         Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => fault(error.into(), limit, keys),
         #[cfg(feature = "gzip")]
         Fault::Decompress(..) => Error::new(ErrorKind::Decode, "cannot read the answer: broken gzip"),
+        // A chunk cut within its size.
+        Fault::BodyStalled => fault(io::Error::from(io::ErrorKind::UnexpectedEof).into(), limit, keys),
+        // Its text would show the URL.
         Fault::Http(_) | Fault::BadUri(_) => Error::new(ErrorKind::InvalidInput, "the path is no part of a valid URL"),
         error => Error::new(ErrorKind::Transport, keys.clean(&error.to_string())),
     }

@@ -63,6 +63,8 @@ fn without_a_usable_member_the_first_refusal_comes_back() {
         (VERIFY.to_owned(), key(r#""https://evil.example/api/bob""#), 3),
         (VERIFY.to_owned(), key(r#""//evil.example/api/bob""#), 3),
         (VERIFY.to_owned(), key(r#""/api/../admin""#), 3),
+        (VERIFY.to_owned(), key(r#""/api/<bob>""#), 3),
+        (VERIFY.to_owned(), key(&format!("\"/api/{}\"", "x".repeat(70_000))), 3),
         (VERIFY.to_owned(), key(r#""/api/bob\r\nX: y""#), 3),
         (r#"{"workspace": "acme"}"#.to_owned(), key(r#""/api/bob""#), 2),
     ];
@@ -75,6 +77,19 @@ fn without_a_usable_member_the_first_refusal_comes_back() {
         assert!(error.to_string().contains("verify()"), "{error}");
         assert_eq!(server.targets().len(), requests, "{key}");
     }
+}
+
+#[test]
+fn what_the_detour_does_not_look_at_does_not_matter() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let verify = VERIFY.replacen('{', &format!(r#"{{"x": {deep}, "#), 1);
+    let server =
+        server_of_a_key(&verify, &format!(r#"{{"y": {deep}, "_links": {{"member": {{"href": "/api/bob"}}}}}}"#));
+    assert_eq!(client(&server).account().unwrap().username, "bob");
+    let error = format!(r#"{{"x": {deep}, "y": 1e400, "id": "forbidden", "message": "no"}}"#);
+    server.on("/api/verify", Reply::json(422, error));
+    let error = client(&server).verify().unwrap_err();
+    assert_eq!((error.kind(), error.api_message()), (ErrorKind::Forbidden, Some("no")));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
             Reply::json(422, r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#),
             "422 invalid: name: is taken, is short; x: 1",
         ),
-        (Reply::json(418, r#"{"id": 7, "message": null}"#), "418"),
+        (Reply::json(418, r#"{"id": 7, "message": null}"#), "418 7"),
         (Reply::json(429, "").header("Retry-After", "17"), "429 (wait 17 s)"),
         (Reply::json(429, ""), "429 (slow down: Mode allows about 40 requests in 10 seconds)"),
         (Reply::json(301, "").header("Location", "/secret-place"), "301"),
@@ -122,16 +122,28 @@ fn the_message_is_blanked_then_cut_then_escaped() {
         "\\u{1b}[2J\\u{202e}evil\\u{200b}\\u{d}\\u{a}\\u{9b}"
     );
     assert_eq!(message(&"\u{e9}".repeat(301)), "\u{e9}".repeat(300));
-    assert_eq!(message(&format!("{}{SECRET}", "x".repeat(290))), format!("{}***", "x".repeat(290)));
-    assert_eq!(message(&format!("{}{SECRET}y", "x".repeat(299))), format!("{}*", "x".repeat(299)));
-    assert_eq!(message(&format!("{TOKEN}:{SECRET}")), "***");
+    assert_eq!(message(&format!("{}{SECRET}", "x".repeat(290))), format!("{}[redacted]", "x".repeat(290)));
+    assert_eq!(message(&format!("{}{SECRET}y", "x".repeat(299))), format!("{}[", "x".repeat(299)));
+    assert_eq!(message(&format!("{TOKEN}:{SECRET}")), "[redacted]");
+    assert_eq!(message(&format!("{TOKEN}{TOKEN} {SECRET}x")), "[redacted] [redacted]x");
 }
 
 #[test]
-fn credentials_of_one_or_two_characters_do_not_spoil_the_text() {
+fn all_of_the_credentials_is_blanked_and_nothing_else() {
     let server = serving(Reply::error(400, "bad_request", "a b ab abc abcd"));
+    // Places that overlap are blanked whole, and no blank completes a secret.
+    server.on("/api/overlap", Reply::error(400, "x", "abcdefg aaaa xaby"));
+    for (token, secret, message) in [
+        ("abcd", "cdef", "[redacted]g aaaa xaby"),
+        ("aaa", "xyz", "abcdefg [redacted] xaby"),
+        ("xab", "***y", "abcdefg aaaa [redacted]y"),
+    ] {
+        let client =
+            Client::builder(Credentials::new(token, secret).unwrap()).base_url(server.origin()).build().unwrap();
+        assert_eq!(client.get::<()>("/api/overlap").unwrap_err().api_message(), Some(message));
+    }
     for (token, secret, message) in
-        [("a", "b", "a b ab abc abcd"), ("ab", "ab", "a b ab abc abcd"), ("abc", "b", "a b ab *** ***d")]
+        [("a", "b", "a b ab abc abcd"), ("ab", "ab", "a b ab abc abcd"), ("abc", "b", "a b ab [redacted] [redacted]d")]
     {
         let client =
             Client::builder(Credentials::new(token, secret).unwrap()).base_url(server.origin()).build().unwrap();

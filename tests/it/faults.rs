@@ -22,10 +22,18 @@ fn broken_connections() -> Vec<(&'static str, Reply)> {
         ("half a header", Reply::raw("HTTP/1.1 200 OK\r\nContent-Len")),
         ("short Content-Length", good().framing(Framing::LyingLength(1000))),
         ("cut chunk", good().framing(Framing::CutChunk)),
+        ("cut amid a chunk's size", chunked("1a")),
+        ("cut before a chunk", chunked("1a\r")),
+        ("cut behind a chunk", chunked("2\r\n[]\r")),
+        ("cut amid the last chunk", chunked("2\r\n[]\r\n0")),
         ("cut amid the header", good().cut(20)),
         ("cut amid the body", good().cut(good_length() - 5)),
         ("a length of 2^64-1 that closes", good().framing(Framing::LyingLength(u64::MAX))),
     ]
+}
+
+fn chunked(body: &str) -> Reply {
+    Reply::raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"))
 }
 
 /// How long `GOOD` is on the wire.
@@ -186,6 +194,12 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
         ("null", Reply::json(200, "null")),
         ("HTML", Reply::bytes(200, "text/html", "<!DOCTYPE html>")),
         ("invalid UTF-8", Reply::bytes(200, "application/json", &b"[{\"state\": \"\xff\"}]"[..])),
+        (
+            "invalid UTF-8 where nobody looks",
+            Reply::bytes(200, "x", &b"[{\"state\": \"active\", \"x\": \"\xff\"}]"[..]),
+        ),
+        ("a second encoding", good().header("Content-Encoding", "identity").header("Content-Encoding", "br")),
+        ("an encoding that is no text", good().header("Content-Encoding", "\u{e4}")),
         ("an encoding unknown to us", good().header("Content-Encoding", "br")),
         ("gzip in capitals", good().header("Content-Encoding", "GZIP")),
         ("gzip twice", good().header("Content-Encoding", "gzip, gzip")),

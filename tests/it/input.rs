@@ -83,16 +83,21 @@ fn a_path_is_sent_verbatim_or_not_at_all() {
         "/api/\u{e4}",
         "/api/a\u{7f}",
         "/api/<a>",
+        "/api/`a`",
+        "/api/\"a\"",
+        "/api/a?<",
         "https://evil.example/api/a",
         "@evil.example/api/a",
     ] {
         let error = client.get::<()>(path).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{path:?}: {error}");
         assert!(!error.is_retryable());
     }
     assert!(server.targets().is_empty());
-    let long = format!("/api/{}", "x".repeat(70_000));
-    assert_eq!(client.get::<()>(&long).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let of_length = |length: usize| format!("/api/{}", "x".repeat(length - 5));
+    let error = client.get::<()>(&of_length(8193)).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0));
+    assert_eq!(client.get::<()>(&of_length(8192)).unwrap_err().kind(), ErrorKind::NotFound);
 
     for path in [
         "/api/a",
@@ -131,6 +136,12 @@ fn a_path_is_sent_verbatim_or_not_at_all() {
 fn credentials_reach_the_header_whole_or_are_refused() {
     let server = FakeMode::start();
     server.on("/api/verify", Reply::json(200, "{}"));
+    let longest = Credentials::new("t".repeat(8192), "s".repeat(8192)).unwrap();
+    Client::builder(longest).base_url(server.origin()).build().unwrap().verify().unwrap();
+    assert_eq!(
+        Credentials::new("t", "s".repeat(8193)).unwrap_err().to_string(),
+        "the secret is longer than 8192 bytes"
+    );
     let mut random = fastrand::Rng::with_seed(3);
     let mut sent = 0;
     for _ in 0..ROUNDS {
@@ -171,7 +182,9 @@ fn a_base_url_is_an_https_origin_or_a_loopback_one() {
     {
         builder_at(url.into()).build().unwrap();
     }
+    let long = format!("https://{}", "a".repeat(254));
     for url in [
+        &long,
         "",
         "app.mode.com",
         "://x",
@@ -254,7 +267,8 @@ fn a_user_agent_is_what_a_header_takes() {
         builder(&server).user_agent(agent).build().unwrap().verify().unwrap();
         assert_eq!(server.requests().last().unwrap().header("user-agent"), Some(agent));
     }
-    for agent in ["", "a\r\nX: y", "a\0", "a\u{7f}", "caf\u{e9}"] {
+    builder(&server).user_agent("x".repeat(8192)).build().unwrap().verify().unwrap();
+    for agent in [&"x".repeat(8193), "", "a\r\nX: y", "a\0", "a\u{7f}", "caf\u{e9}"] {
         let error = builder(&server).user_agent(agent).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{agent:?}");
     }

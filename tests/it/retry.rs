@@ -115,3 +115,14 @@ fn a_hint_beyond_the_timeout_comes_back_at_once() {
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::RateLimited, Some(Duration::from_secs(10))));
     assert!(server.targets().len() == 1 && start.elapsed() < Duration::from_secs(2));
 }
+
+#[test]
+fn time_spent_in_on_retry_counts() {
+    let server = serving(Reply::json(503, "").header("Retry-After", "1"));
+    let slow = |_: &mode_analytics::Retry<'_>| std::thread::sleep(Duration::from_millis(800));
+    let client = builder(&server).timeout(Duration::from_millis(1500)).on_retry(slow).build().unwrap();
+    let start = Instant::now();
+    let error = client.memberships("acme").unwrap_err();
+    assert_eq!((error.status(), error.retry_after()), (Some(503), Some(Duration::from_secs(1))));
+    assert!(server.targets().len() == 1 && start.elapsed() < Duration::from_millis(1500));
+}

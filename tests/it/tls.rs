@@ -1,5 +1,6 @@
 //! TLS for real, against a server whose certificate authority is made here.
 
+use std::env;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -136,7 +137,6 @@ fn a_server_that_speaks_no_tls_is_refused() {
 mod with_system_roots {
     use super::*;
     use crate::{SECRET, TOKEN};
-    use std::env;
 
     /// A file that the system's verifier can be pointed to.
     fn save(authority: &Authority, name: &str) -> String {
@@ -207,4 +207,22 @@ fn a_proxy_that_wants_a_password_is_a_readable_error() {
         return;
     }
     assert_eq!(seen.lock().unwrap().matches("CONNECT").count(), 1);
+}
+
+/// `ureq` would obey the variable as soon as any crate in the program switches its own feature on.
+#[test]
+fn a_socks_proxy_is_for_the_feature_alone() {
+    let name = "tls::a_socks_proxy_is_for_the_feature_alone";
+    for scheme in ["socks4", "socks4a", "socks5", "socks5h"] {
+        if in_own_process(name, &[("ALL_PROXY", &format!("{scheme}://127.0.0.1:1"))]) {
+            let error = verify(builder_at("https://no-such-host.invalid".into()).build()).unwrap_err();
+            let proxy = env::var("ALL_PROXY").unwrap();
+            assert_eq!(error.kind(), ErrorKind::Transport);
+            // Directly, the name does not resolve; by way of the proxy, the port is refused.
+            let asks_proxy =
+                cfg!(feature = "socks-proxy") && ["socks4a:", "socks5h:"].iter().any(|s| proxy.starts_with(s));
+            assert_eq!(error.attempts(), if asks_proxy { 4 } else { 1 }, "{proxy}: {}", chain(&error));
+            return;
+        }
+    }
 }
