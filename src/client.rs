@@ -148,7 +148,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] where `workspace` is not a name of ASCII letters, digits, `-`, `_` and `.`;
+    /// [`ErrorKind::InvalidInput`] where `workspace` is not a name of 1 to 255 ASCII letters, digits, `-`, `_` and
+    /// `.`;
     /// [`ErrorKind::NotFound`] where neither listing is there; [`ErrorKind::Decode`] where the answer holds no listing,
     /// a row has no `state` or a field of a wrong type, or fewer rows arrive than the server counts; otherwise
     /// [as every method](Self#errors).
@@ -208,8 +209,9 @@ impl Client {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] where `path` does not start with `/api/`, has an empty, `.` or `..` segment (also
-    /// percent-encoded), or anything but printable ASCII without space, `#` and `\`; [`ErrorKind::Decode`] where the
-    /// answer is no `T`; otherwise [as every method](Self#errors).
+    /// percent-encoded), is longer than 8192 characters, or has anything but printable ASCII without space, `"`, `#`,
+    /// `<`, `>`, `` ` `` and `\`; [`ErrorKind::Decode`] where the answer is no `T`; otherwise
+    /// [as every method](Self#errors).
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::new(mode_analytics::Credentials::from_env()?);
