@@ -164,27 +164,27 @@ impl<R: Rows> Listing<R> {
         self.counters.total_count = counters.total_count.or(self.counters.total_count);
 
         let is_empty = rows.len() == 0;
-        let (mut repeats, mut circles) = (false, false);
+        let (mut again, mut circles) = (false, false);
         if self.page > 1 && !is_empty {
             let digest = digest(body)?;
-            repeats = self.seen.last() == Some(&digest);
-            circles = !repeats && self.seen.contains(&digest);
+            again = self.seen.contains(&digest);
+            circles = again && self.seen.last() != Some(&digest);
         }
-        if !repeats {
+        if !again {
             self.rows.append(rows);
         }
 
         let all_in = self.counters.total_count.is_some_and(|total| self.rows.len() as u64 >= total);
         let more = !all_in && self.counters.total_pages.map_or(has_next, |pages| self.page < pages);
-        if more && !is_empty && !repeats && !circles {
+        if more && !is_empty && !again {
             self.seen.push(digest(body)?);
             return Ok(Some(self.page + 1));
         }
         let is_short = match self.counters.total_count {
             Some(_) => !all_in,
-            None => self.is_counted() && (more || repeats),
+            None => circles || (self.is_counted() && (more || again)),
         };
-        if is_short || circles { Err(self.incomplete()) } else { Ok(None) }
+        if is_short { Err(self.incomplete()) } else { Ok(None) }
     }
 
     /// Whether the server counts the pages: a missing one is then an error, and otherwise the end.

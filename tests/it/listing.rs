@@ -197,7 +197,7 @@ fn pages_that_go_in_circles_are_an_error() {
     let circle = paged([linked(0..30, "/1"), linked(30..60, "/2"), linked(0..30, "/3")]);
     assert_eq!(listed(&circle), incomplete("page 3 is an earlier one again"));
     let server = paged([counted(1, 3, 0..30, 90), counted(2, 3, 30..60, 90), counted(3, 3, 0..30, 90)]);
-    assert_eq!(listed(&server).unwrap_err().0, ErrorKind::Decode);
+    assert_eq!(listed(&server), incomplete("60 of 90"));
 }
 
 #[test]
