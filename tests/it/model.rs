@@ -72,6 +72,12 @@ fn every_field_of_a_row_is_read() {
 }
 
 #[test]
+fn a_row_is_an_object() {
+    let error = serde_json::from_str::<Membership>(r#"["ada", null, "active"]"#).unwrap_err();
+    assert!(error.to_string().starts_with("invalid type: sequence, expected an object"), "{error}");
+}
+
+#[test]
 fn what_is_no_object_is_no_answer() {
     let server = FakeMode::start();
     for body in [r#"["ada"]"#, r#""ada""#, "7", "null", "true", "[]"] {
