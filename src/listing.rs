@@ -165,7 +165,7 @@ impl<R: Rows> Listing<R> {
 
         let is_empty = rows.len() == 0;
         let (mut again, mut circles) = (false, false);
-        if self.page > 1 && !is_empty {
+        if !self.seen.is_empty() {
             let digest = digest(body)?;
             again = self.seen.contains(&digest);
             circles = again && self.seen.last() != Some(&digest);

@@ -45,6 +45,18 @@ fn account_is_the_user_object() {
 }
 
 #[test]
+fn an_id_is_a_number_or_a_text() {
+    let server = FakeMode::start();
+    for (id, read) in [("7", "7"), ("-7", "-7"), (r#""x-7""#, "x-7"), ("18446744073709551615", "18446744073709551615")]
+    {
+        server.on("/api/account", Reply::json(200, format!(r#"{{"username": "ada", "id": {id}}}"#)));
+        assert_eq!(client(&server).account().unwrap().id.as_deref(), Some(read));
+    }
+    server.on("/api/account", Reply::json(200, r#"{"username": "ada", "id": null}"#));
+    assert_eq!(client(&server).account().unwrap().id, None);
+}
+
+#[test]
 fn a_key_leads_to_its_member() {
     let server = server_of_a_key(VERIFY, r#"{"token_name": "ci", "_links": {"member": {"href": "/api/bob"}}}"#);
     let account = client(&server).account().unwrap();

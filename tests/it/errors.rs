@@ -75,6 +75,10 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
             Reply::json(422, r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#),
             "422 invalid: name: is taken, is short; x: 1",
         ),
+        (
+            Reply::json(409, r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#),
+            "409: a: -1; b: 1.5; c: true; d: ; e: 1, , ",
+        ),
         (Reply::json(418, r#"{"id": 7, "message": null}"#), "418 7"),
         (Reply::json(429, "").header("Retry-After", "17"), "429 (wait 17 s)"),
         (Reply::json(429, ""), "429 (slow down: Mode allows about 40 requests in 10 seconds)"),
