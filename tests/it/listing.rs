@@ -144,6 +144,10 @@ fn fewer_rows_than_counted_are_an_error() {
     assert_eq!(listed(&paged([counted(1, 1, 0..2, 3)])), incomplete("2 of 3"));
     assert_eq!(listed(&paged([page(0..2, r#""pagination": {"total_count": 3}"#)])), incomplete("2 of 3"));
 
+    let two = |n| page(n, r#""pagination": {"total_pages": 2}"#);
+    let whole = paged([two(0..30), two(30..60), Reply::json(500, "")]);
+    assert_eq!(listed(&whole), Ok(60));
+    assert_eq!(whole.targets().len(), 4);
     let uncounted = |n| page(n, r#""pagination": {"total_pages": 3}"#);
     assert_eq!(listed(&paged([uncounted(0..30), uncounted(0..30)])), incomplete("page 2 of 3"));
     assert_eq!(listed(&paged([uncounted(0..0)])), incomplete("page 1 of 3"));
