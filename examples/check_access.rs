@@ -29,7 +29,7 @@ fn client() -> Result<Client, Box<dyn Error>> {
     let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
     let client = Client::builder(Credentials::from_env().map_err(demo)?)
         .base_url(base_url)
-        .on_retry(|retry| eprintln!("{}; trying again in {:?}", retry.error(), retry.delay()));
+        .on_retry(|retry| eprintln!("{:?}; trying again in {:.1?}", retry.error(), retry.delay()));
     Ok(client.build()?)
 }
 

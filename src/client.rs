@@ -15,7 +15,7 @@ use crate::path;
 use crate::retry::{Policy, Retry};
 use crate::transport::{Call, Origin, Settings, Transport};
 
-/// Asks Mode. Blocking, and safe to share: a clone is cheap and uses the same connections.
+/// A client for the Mode REST API. Blocking, and safe to share: a clone is cheap and uses the same connections.
 ///
 /// Every method makes one *call*: its requests, their retries, waits, further pages and fallbacks together end within
 /// [`ClientBuilder::timeout`].
@@ -24,7 +24,7 @@ use crate::transport::{Call, Origin, Settings, Transport};
 /// use mode_analytics::{Client, Credentials};
 ///
 /// let client = Client::new(Credentials::from_env()?);
-/// let workspace = client.verify()?.workspace.unwrap_or_default();
+/// let workspace = client.verify()?.workspace.expect("the key opens a workspace");
 /// for person in client.memberships(&workspace)? {
 ///     println!("{:?}: {}", person.member_username, person.state);
 /// }
@@ -144,7 +144,8 @@ impl Client {
     ///
     /// The whole listing or an error, never a part of it. An empty `Vec` means that the workspace has nobody. With
     /// some keys Mode answers this route with 404; the people then come from the
-    /// [lite listing](Self::memberships_lite). `workspace` is the name in `https://app.mode.com/<workspace>`.
+    /// [lite listing](Self::memberships_lite). `workspace` is the name in `https://app.mode.com/<workspace>`; `account`
+    /// and `verify` are routes of Mode's and no names.
     ///
     /// # Errors
     ///
@@ -247,7 +248,13 @@ fn is_missing<T>(answer: &Result<T>) -> bool {
 fn further_pages<R: Rows>(call: &Call<'_>, path: &str, mut listing: Listing<R>, mut next: Option<u64>) -> Result<R> {
     while let Some(page) = next {
         let answer = call.get(&format!("{path}?page={page}"), |body| listing.add(body));
-        next = if is_missing(&answer) && !listing.is_counted() { None } else { answer? };
+        next = match answer {
+            Err(error) if error.status() != Some(404) => return Err(error),
+            Err(error) if listing.is_counted() => {
+                return Err(error.with_hint("a page that the server counts is missing"));
+            }
+            answer => answer.unwrap_or_default(),
+        };
     }
     Ok(listing.rows)
 }
@@ -334,6 +341,8 @@ impl ClientBuilder {
         self
     }
 
+    /// Needs the feature `platform-verifier`.
+    ///
     /// Trusts the certificates that the operating system trusts, instead of the bundled Mozilla ones: what a company's
     /// own CA or a proxy that re-signs traffic needs. On Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR` are obeyed.
     #[cfg(feature = "platform-verifier")]
@@ -342,12 +351,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Is told before every wait, so that none is hidden. Default: nobody is. The time it takes counts as the call's.
+    /// Calls a function before every wait, so that none is hidden. Default: none. Its time counts as the call's.
     ///
     /// ```no_run
     /// # use mode_analytics::{Client, Credentials};
     /// let client = Client::builder(Credentials::new("token", "secret")?)
-    ///     .on_retry(|retry| eprintln!("{}; retry {} in {:?}", retry.error(), retry.attempt(), retry.delay()))
+    ///     .on_retry(|retry| eprintln!("{:?}; retry {} in {:.1?}", retry.error(), retry.attempt(), retry.delay()))
     ///     .build()?;
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```

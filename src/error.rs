@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Its text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never holds a query, the
 /// token, the secret, or a value out of a successful answer. A cause outside this crate (an [`std::io::Error`]) is in
-/// [`source()`](std::error::Error::source) and not in the text.
+/// [`source()`](std::error::Error::source) and not in the text; `{:?}` shows both.
 ///
 /// ```
 /// use mode_analytics::{Credentials, ErrorKind};
@@ -27,10 +27,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert_eq!(error.to_string(), "the token must not contain `:`");
 /// ```
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     request: String,
@@ -43,7 +41,7 @@ struct Inner {
 }
 
 /// What is known of an answer whose status is not 200.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Answer {
     status: Option<u16>,
     id: Option<String>,
@@ -73,7 +71,7 @@ pub enum ErrorKind {
     Forbidden,
     /// Status 404, or the id `not_found`: no such workspace or resource, or the key cannot see it.
     NotFound,
-    /// Status 429: too many requests.
+    /// Status 429: too many requests. Mode allows about 40 in any 10 seconds.
     RateLimited,
     /// Any status from 500 to 599.
     Server,
@@ -108,6 +106,9 @@ impl ErrorKind {
             Self::Forbidden => "the key lacks permission for this",
             Self::NotFound => "verify the workspace name, the one in app.mode.com/<workspace>",
             Self::RateLimited => "slow down: Mode allows about 40 requests in 10 seconds",
+            Self::Transport => "check the network and the proxy variables",
+            Self::Timeout => "try later, or raise the timeout",
+            Self::Server => "a failure on Mode's side: try later",
             Self::Tls => "a proxy that re-signs traffic needs the feature `platform-verifier` and `system_roots()`",
             _ => "",
         }
@@ -225,6 +226,14 @@ impl fmt::Display for Error {
         let Inner { request, text, hint, .. } = &*self.0;
         write!(f, "{request}{text}")?;
         if hint.is_empty() { Ok(()) } else { write!(f, " ({hint})") }
+    }
+}
+
+/// The text and its causes: what `main` prints of an error that it returns, and `unwrap` of one that it meets.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        self.0.source.iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -9,9 +9,9 @@
 //!     // MODE_API_TOKEN and MODE_API_SECRET
 //!     let client = Client::new(Credentials::from_env()?);
 //!
-//!     let workspace = client.verify()?.workspace.unwrap_or_default();
+//!     let workspace = client.verify()?.workspace.expect("the key opens a workspace");
 //!     for person in client.memberships(&workspace)? {
-//!         println!("User: {}, State: {}", person.member_username.unwrap_or_default(), person.state);
+//!         println!("User: {}, State: {}", person.member_username.as_deref().unwrap_or("-"), person.state);
 //!     }
 //!     println!("Active Users Count: {}", client.membership_counts(&workspace)?.active);
 //!     Ok(())
@@ -30,7 +30,7 @@
 //!
 //! # When it goes wrong
 //!
-//! Every call returns [`Error`], whose text says what was asked, what came back and what to do.
+//! Every call returns [`Error`], whose text says what was asked, what came back and what to do; `{:?}` adds the cause.
 //! [`Error::kind()`] is for a `match`:
 //!
 //! ```no_run
@@ -54,7 +54,12 @@
 //! | `rustls` | yes | https, with Mozilla's root certificates built in (`ring` needs a C compiler) |
 //! | `gzip` | yes | asks for compressed answers |
 //! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`: trust what the operating system trusts |
-//! | `socks-proxy` | no | obeys a SOCKS proxy in the proxy variables; without it such a variable is ignored, and the connection is direct |
+//! | `socks-proxy` | no | obeys a SOCKS proxy in the proxy variables; without it, where the first that is set names one, the connection is direct |
+//!
+//! # Networks
+//!
+//! The first that is set of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` (or in lower case) names the proxy, except for the
+//! hosts in `NO_PROXY` and a base URL on loopback. Redirects are not followed.
 //!
 //! # Logging
 //!

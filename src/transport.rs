@@ -50,7 +50,7 @@ impl Origin {
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let origin = Self::read(url).ok_or_else(|| {
             let text =
-                "the base URL must be an origin such as https://app.mode.com: no user name, path, query or fragment";
+                "the base URL must be an origin such as https://app.mode.com: scheme, host, perhaps a port, and nothing else";
             Error::new(ErrorKind::InvalidInput, text)
         })?;
         if !origin.is_secure && !origin.is_loopback {
@@ -173,7 +173,7 @@ impl Call<'_> {
         loop {
             let rest = self.rest();
             if rest.is_zero() {
-                let error = Error::new(ErrorKind::Timeout, "no time left to send it (timeout)");
+                let error = Error::new(ErrorKind::Timeout, "the call's time was over before it was sent");
                 return Err(error.retryable().of_request(path, attempts, credentials));
             }
             attempts = attempts.saturating_add(1);
@@ -213,7 +213,7 @@ fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
     match error {
         Fault::Timeout(reason) => {
             let text = match reason {
-                Timeout::Connect => format!("not connected within {:?}", limit.min(CONNECT_TIMEOUT)),
+                Timeout::Connect => format!("no connection, or no TLS on it, within {:?}", limit.min(CONNECT_TIMEOUT)),
                 _ => format!("no complete answer within {limit:?}"),
             };
             Error::new(ErrorKind::Timeout, text).retryable()
@@ -221,9 +221,11 @@ fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
         Fault::Io(error) => match error.kind() {
             io::ErrorKind::InvalidData => Error::new(ErrorKind::Tls, "no trusted connection").with_source(error),
             kind if retry::is_broken_connection(kind) => {
-                Error::new(ErrorKind::Transport, "the connection broke").with_source(error).retryable()
+                let refused = kind == io::ErrorKind::ConnectionRefused;
+                let text = if refused { "cannot connect" } else { "the connection broke" };
+                Error::new(ErrorKind::Transport, text).with_source(error).retryable()
             }
-            _ => Error::new(ErrorKind::Transport, "no connection").with_source(error),
+            _ => Error::new(ErrorKind::Transport, "cannot connect").with_source(error),
         },
         #[cfg(feature = "rustls")]
         Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => Error::new(ErrorKind::Tls, "no trusted connection"),

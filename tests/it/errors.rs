@@ -70,7 +70,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
         (Reply::error(401, "unauthorized", "who?"), "401 unauthorized: who? (check token and secret)"),
         (Reply::error(403, "forbidden", "no"), "403 forbidden: no (the key lacks permission for this)"),
         (Reply::json(404, "<html>"), "404 (verify the workspace name, the one in app.mode.com/<workspace>)"),
-        (Reply::json(500, r#"{"message": "oops"}"#), "500: oops"),
+        (Reply::json(500, r#"{"message": "oops"}"#), "500: oops (a failure on Mode's side: try later)"),
         (
             Reply::json(422, r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#),
             "422 invalid: name: is taken, is short; x: 1",

@@ -63,8 +63,10 @@ fn a_refused_port_is_tried_four_times() {
     drop(listener);
     let error = builder_at(origin).build().unwrap().verify().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 4));
-    let text = crate::chain(&error);
-    assert!(text.starts_with("GET /api/verify: the connection broke: Connection refused"), "{text}");
+    let text = "GET /api/verify: cannot connect (check the network and the proxy variables)";
+    assert_eq!(error.to_string(), text);
+    assert_eq!(format!("{error:?}"), crate::chain(&error));
+    assert!(crate::chain(&error).starts_with(&format!("{text}: Connection refused")));
 }
 
 #[test]

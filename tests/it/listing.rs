@@ -102,7 +102,9 @@ fn only_a_404_of_the_first_request_leads_to_lite() {
     }
     let gone = Reply::error(404, "not_found", "gone");
     let server = paged([counted(1, 3, 0..30, 65), counted(2, 3, 30..60, 65), gone]);
-    assert_eq!(listed(&server).unwrap_err().0, ErrorKind::NotFound);
+    let (kind, text) = listed(&server).unwrap_err();
+    assert_eq!(kind, ErrorKind::NotFound);
+    assert_eq!(text, format!("GET {FULL}: 404 not_found: gone (a page that the server counts is missing)"));
     assert!(!server.targets().contains(&LITE.to_owned()));
 }
 

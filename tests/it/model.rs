@@ -29,6 +29,7 @@ fn a_state_is_text() {
     assert_eq!(MembershipState::from("active"), MembershipState::ACTIVE);
     assert_eq!(MembershipState::from(String::from("active")), MembershipState::ACTIVE);
     assert!(MembershipState::ACTIVE == *"active" && MembershipState::ACTIVE == "active");
+    assert!(MembershipState::ACTIVE != *"banned" && MembershipState::ACTIVE != "banned");
     let sorted = ["b", "active", "a"].map(MembershipState::from).into_iter().collect::<std::collections::BTreeSet<_>>();
     assert_eq!(sorted.iter().map(MembershipState::as_str).collect::<Vec<_>>(), ["a", "active", "b"]);
     assert_eq!(format!("[{:>8}]", MembershipState::from("banned")), "[  banned]");
