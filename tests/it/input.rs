@@ -30,6 +30,9 @@ fn a_workspace_is_one_segment_or_nothing_is_sent() {
     }
     let refused =
         ["", ".", "..", "account", "verify", "a/b", "a b", "a%2fb", "\u{e4}cme", "a\n", "a?b", "a#b", "a\\b", "a:b"];
+    let long = "x".repeat(256);
+    assert_eq!(client.memberships(&long[..255]).unwrap_err().kind(), ErrorKind::NotFound);
+    let refused = refused.into_iter().chain([&*long]);
     let sent = server.targets().len();
     for workspace in refused {
         let error = client.memberships(workspace).unwrap_err();
