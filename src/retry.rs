@@ -146,6 +146,7 @@ mod tests {
         let wait = |n, dice| defaults().wait(&failed(429, None), n, dice, Duration::MAX).unwrap();
         assert_eq!((0..3).map(|n| wait(n, 0.0)).sum::<Duration>(), Duration::from_secs(14));
         assert!((0..3).all(|n| wait(n, ENDS[2]) <= Duration::from_secs(4 << n)));
+        assert_eq!((wait(0, 0.5), wait(1, 0.5)), (Duration::from_secs(3), Duration::from_secs(6)));
         assert_eq!(wait(u32::MAX - 1, 0.0), Duration::from_secs(15));
     }
 
