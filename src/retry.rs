@@ -249,6 +249,8 @@ mod tests {
             let (short, long) = (&text[..place], format!("{text}{}", &text[place..=place]));
             assert_eq!((imf_fixdate(short), imf_fixdate(&long)), (None, None), "{text}");
         }
+        assert_eq!(imf_fixdate("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(imf_fixdate("Wed, 31 Dec 1969 23:59:59 GMT"), None);
         let days =
             ["29 Feb 2023", "29 Feb 2024", "30 Feb 2024", "29 Feb 2000", "29 Feb 1900", "29 Feb 2100", "31 Apr 2024"];
         for (weekday, day) in
