@@ -15,11 +15,11 @@ use crate::retry::{self, Policy, Retry};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that is read of an answer that is an error.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
+const MAX_ERROR_BYTES: usize = 65_536;
 /// ureq keeps 3; a client shared by more threads would open a connection for most calls.
 const MAX_IDLE_CONNECTIONS: usize = 64;
-/// What a longer timeout counts as: clocks and sockets overflow somewhere above it.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// What a longer timeout counts as, a year: clocks and sockets overflow somewhere above it.
+const LONGEST: Duration = Duration::from_secs(31_536_000);
 
 pub(crate) type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
 

@@ -143,7 +143,7 @@ fn fallbacks(copy: &Copy) -> Check {
     let busy = Reply::error(429, "busy", "too many").header("Retry-After", "60");
     for (name, reply, reason, requests) in [
         ("500", Some(Reply::error(500, "oops", "out of order")), "500 oops: out of order", 2),
-        ("401", Some(Reply::error(401, "unauthorized", &refusal)), "401 unauthorized: no key *** here", 1),
+        ("401", Some(Reply::error(401, "unauthorized", &refusal)), "401 unauthorized: no key [redacted] here", 1),
         ("429 for a minute", Some(busy), "429 busy: too many (wait 60 s)", 1),
         ("a sign-in page", Some(Reply::bytes(200, "text/html", "<html>")), "cannot read the answer: not JSON", 1),
         ("silence", Some(Reply::silence()), "no complete answer within", 1),
