@@ -191,9 +191,9 @@ fn announced_wait(copy: &Copy) -> Check {
 fn required(copy: &Copy) -> Check {
     let refusal = format!("no {SECRET}\nhere");
     for (reply, reason) in [
-        (Some(Reply::error(500, "oops", "out of order")), "GET /api/acme/memberships: 500 oops: out of order\n"),
-        (Some(Reply::error(401, "unauthorized", &refusal)), "401 unauthorized: no ***"),
-        (None, "GET /api/acme/memberships: the connection broke: "),
+        (Some(Reply::error(500, "oops", "out of order")), "GET /api/acme/memberships: 500 oops: out of order ("),
+        (Some(Reply::error(401, "unauthorized", &refusal)), "401 unauthorized: no [redacted]"),
+        (None, "GET /api/acme/memberships: cannot connect ("),
     ] {
         let mode = reply.map(answering);
         let origin = mode.as_ref().map_or_else(refusing, |mode| Ok(mode.origin()))?;
