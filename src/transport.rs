@@ -241,3 +241,18 @@ fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
         error => Error::new(ErrorKind::Transport, keys.clean(&error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_says_which_limit_it_was() {
+        let keys = Credentials::new("token", "secret").unwrap();
+        let text = |reason, limit| fault(ureq::Error::Timeout(reason), Duration::from_secs(limit), &keys).to_string();
+        let hint = "(try later, or raise the timeout)";
+        assert_eq!(text(Timeout::Connect, 30), format!("no connection, or no TLS on it, within 10s {hint}"));
+        assert_eq!(text(Timeout::Connect, 3), format!("no connection, or no TLS on it, within 3s {hint}"));
+        assert_eq!(text(Timeout::Global, 30), format!("no complete answer within 30s {hint}"));
+    }
+}
