@@ -10,7 +10,9 @@ use std::{env, io};
 use mode_analytics::{Client, Credentials};
 
 fn main() -> ExitCode {
-    match client().and_then(|(client, workspace)| active_users(&client, &workspace, &mut io::stdout())) {
+    match client()
+        .and_then(|(client, workspace)| active_users(&client, &workspace, &mut io::stdout()))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -25,8 +27,13 @@ fn main() -> ExitCode {
 }
 
 fn client() -> Result<(Client, String), Box<dyn Error>> {
-    let workspace = env::var("MODE_WORKSPACE").map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() { " and MODE_WORKSPACE" } else { "" };
+    let workspace = env::var("MODE_WORKSPACE")
+        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
+    let also = if workspace.is_err() {
+        " and MODE_WORKSPACE"
+    } else {
+        ""
+    };
     let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
     let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
     let client = Client::builder(Credentials::from_env().map_err(demo)?)
@@ -37,10 +44,19 @@ fn client() -> Result<(Client, String), Box<dyn Error>> {
 }
 
 /// Writes the number of active people, then a bar for each state.
-pub fn active_users(client: &Client, workspace: &str, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+pub fn active_users(
+    client: &Client,
+    workspace: &str,
+    out: &mut dyn Write,
+) -> Result<(), Box<dyn Error>> {
     let counts = client.membership_counts(workspace)?;
     writeln!(out, "Active Users Count: {}", counts.active)?;
-    let width = counts.by_state.keys().map(|state| state.chars().count()).max().unwrap_or(0);
+    let width = counts
+        .by_state
+        .keys()
+        .map(|state| state.chars().count())
+        .max()
+        .unwrap_or(0);
     for (state, people) in &counts.by_state {
         let bar = "█".repeat((people * 40).div_ceil(counts.total));
         writeln!(out, "{state:<width$} {bar} {people}")?;

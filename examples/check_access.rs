@@ -36,11 +36,21 @@ fn client() -> Result<Client, Box<dyn Error>> {
 /// Writes what the key opens, and the person behind it where there is one.
 pub fn check_access(client: &Client, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let opened = client.verify()?;
-    writeln!(out, "Workspace: {}", opened.workspace.as_deref().unwrap_or("-"))?;
-    writeln!(out, "Scope: {}", opened.api_key_scope.as_deref().unwrap_or("-"))?;
+    writeln!(
+        out,
+        "Workspace: {}",
+        opened.workspace.as_deref().unwrap_or("-")
+    )?;
+    writeln!(
+        out,
+        "Scope: {}",
+        opened.api_key_scope.as_deref().unwrap_or("-")
+    )?;
     match client.account() {
         Ok(account) => writeln!(out, "Belongs to: {}", account.username)?,
-        Err(error) if error.kind() == ErrorKind::BadRequest => writeln!(out, "Belongs to: no person")?,
+        Err(error) if error.kind() == ErrorKind::BadRequest => {
+            writeln!(out, "Belongs to: no person")?
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(())

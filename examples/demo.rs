@@ -36,14 +36,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     if env::args().any(|argument| argument == "--serve") {
         println!("export MODE_BASE_URL={}", server.origin());
-        println!("export MODE_API_TOKEN=demo-token MODE_API_SECRET=demo-secret MODE_WORKSPACE=acme");
+        println!(
+            "export MODE_API_TOKEN=demo-token MODE_API_SECRET=demo-secret MODE_WORKSPACE=acme"
+        );
         eprintln!("serving until interrupted; paste the lines above into another shell");
         loop {
             thread::park();
         }
     }
 
-    let client = Client::builder(Credentials::new("demo-token", "demo-secret")?).base_url(server.origin()).build()?;
+    let client = Client::builder(Credentials::new("demo-token", "demo-secret")?)
+        .base_url(server.origin())
+        .build()?;
     let mut out = io::stdout();
     println!("$ cargo run --example check_access");
     check_access::check_access(&client, &mut out)?;

@@ -11,7 +11,9 @@ use mode_analytics::{Client, Credentials};
 
 fn main() -> ExitCode {
     let json = env::args().any(|argument| argument == "--json");
-    match client().and_then(|(client, workspace)| list_users(&client, &workspace, json, &mut io::stdout())) {
+    match client()
+        .and_then(|(client, workspace)| list_users(&client, &workspace, json, &mut io::stdout()))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -26,8 +28,13 @@ fn main() -> ExitCode {
 }
 
 fn client() -> Result<(Client, String), Box<dyn Error>> {
-    let workspace = env::var("MODE_WORKSPACE").map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() { " and MODE_WORKSPACE" } else { "" };
+    let workspace = env::var("MODE_WORKSPACE")
+        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
+    let also = if workspace.is_err() {
+        " and MODE_WORKSPACE"
+    } else {
+        ""
+    };
     let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
     let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
     let client = Client::builder(Credentials::from_env().map_err(demo)?)
@@ -38,7 +45,12 @@ fn client() -> Result<(Client, String), Box<dyn Error>> {
 }
 
 /// Writes `User: ada, State: active` for each, or all rows as JSON.
-pub fn list_users(client: &Client, workspace: &str, json: bool, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+pub fn list_users(
+    client: &Client,
+    workspace: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Box<dyn Error>> {
     let people = client.memberships(workspace)?;
     let mut out = io::BufWriter::new(out);
     if json {

@@ -41,10 +41,17 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<bool, Box<dyn Error>> {
-    let path = env::args().nth(1).ok_or("usage: cargo run --example sync_users -- people.csv")?;
+    let path = env::args()
+        .nth(1)
+        .ok_or("usage: cargo run --example sync_users -- people.csv")?;
     let directory = File::open(&path).map_err(|error| format!("{path}: {error}"))?;
-    let workspace = env::var("MODE_WORKSPACE").map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() { " and MODE_WORKSPACE" } else { "" };
+    let workspace = env::var("MODE_WORKSPACE")
+        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
+    let also = if workspace.is_err() {
+        " and MODE_WORKSPACE"
+    } else {
+        ""
+    };
     let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
     let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
     let client = Client::builder(Credentials::from_env().map_err(demo)?)
@@ -66,7 +73,10 @@ pub fn sync_users(
     let members = client.memberships_lite(workspace)?;
 
     let by = |key: fn(&Membership) -> Option<&str>| -> HashMap<String, usize> {
-        let keys = members.iter().enumerate().filter_map(|(n, member)| Some((folded(key(member)?), n)));
+        let keys = members
+            .iter()
+            .enumerate()
+            .filter_map(|(n, member)| Some((folded(key(member)?), n)));
         keys.filter(|(key, _)| !key.is_empty()).collect()
     };
     let by_username = by(|member| member.member_username.as_deref());
@@ -75,8 +85,14 @@ pub fn sync_users(
     let mut known = vec![false; members.len()];
     let mut differences = 0;
     for person in &directory {
-        let name = if person.username.is_empty() { &person.email } else { &person.username };
-        let found = by_username.get(&folded(&person.username)).or_else(|| by_email.get(&folded(&person.email)));
+        let name = if person.username.is_empty() {
+            &person.email
+        } else {
+            &person.username
+        };
+        let found = by_username
+            .get(&folded(&person.username))
+            .or_else(|| by_email.get(&folded(&person.email)));
         let Some(&found) = found else {
             writeln!(out, "add    {name} ({})", person.state)?;
             differences += 1;
@@ -87,21 +103,36 @@ pub fn sync_users(
         }
         let state = &members[found].state;
         if *state != *person.state {
-            writeln!(out, "state  {name}: {state} in Mode, {} in the directory", person.state)?;
+            writeln!(
+                out,
+                "state  {name}: {state} in Mode, {} in the directory",
+                person.state
+            )?;
             differences += 1;
         }
     }
     for (member, _) in members.iter().zip(known).filter(|(_, known)| !known) {
-        let name = member.member_username.as_deref().or(member.email.as_deref()).unwrap_or("-");
+        let name = member
+            .member_username
+            .as_deref()
+            .or(member.email.as_deref())
+            .unwrap_or("-");
         writeln!(out, "remove {name} ({})", member.state)?;
         differences += 1;
     }
-    writeln!(out, "{} in the directory, {} in Mode, {differences} differences", directory.len(), members.len())?;
+    writeln!(
+        out,
+        "{} in the directory, {} in Mode, {differences} differences",
+        directory.len(),
+        members.len()
+    )?;
     Ok(differences == 0)
 }
 
 fn read(directory: impl Read) -> Result<Vec<Person>, Box<dyn Error>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(directory);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(directory);
     // Without this, an empty file would say that everyone is to be removed.
     for column in ["username", "email", "state"] {
         if !reader.headers()?.iter().any(|header| header == column) {
@@ -112,7 +143,11 @@ fn read(directory: impl Read) -> Result<Vec<Person>, Box<dyn Error>> {
     for person in reader.deserialize() {
         let person: Person = person?;
         if person.username.is_empty() && person.email.is_empty() {
-            return Err(format!("row {} of the directory has neither username nor email", people.len() + 1).into());
+            return Err(format!(
+                "row {} of the directory has neither username nor email",
+                people.len() + 1
+            )
+            .into());
         }
         people.push(person);
     }

@@ -51,8 +51,30 @@ impl Client {
     /// Built without the feature `rustls` it cannot reach Mode: the first call says so with
     /// [`ErrorKind::InvalidInput`].
     pub fn new(credentials: Credentials) -> Self {
-        let ClientBuilder { credentials, settings, .. } = Self::builder(credentials);
-        Self(Arc::new(Transport::new(credentials, Origin::mode(Self::DEFAULT_BASE_URL), settings)))
+        let ClientBuilder {
+            credentials,
+            settings,
+            ..
+        } = Self::builder(credentials);
+        Self(Arc::new(Transport::new(
+            credentials,
+            Origin::mode(Self::DEFAULT_BASE_URL),
+            settings,
+        )))
+    }
+
+    /// Makes a client from the environment: [`ClientBuilder::from_env()`], built.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`ClientBuilder::from_env()`] and [`ClientBuilder::build()`].
+    ///
+    /// ```no_run
+    /// let client = mode_analytics::Client::from_env()?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self> {
+        ClientBuilder::from_env()?.build()
     }
 
     /// Starts a client whose settings differ from the defaults.
@@ -132,9 +154,17 @@ impl Client {
         };
         let mut path = String::from("/api/verify");
         for link in [|links: Links| links.this, |links: Links| links.member] {
-            match call.get(&path, object::<Linked>)?.href(link).filter(|href| path::check(href).is_ok()) {
+            match call
+                .get(&path, object::<Linked>)?
+                .href(link)
+                .filter(|href| path::check(href).is_ok())
+            {
                 Some(href) => path = href,
-                None => return Err(refused.with_hint("no person stands behind this key: verify() tells what it opens")),
+                None => {
+                    return Err(refused.with_hint(
+                        "no person stands behind this key: verify() tells what it opens",
+                    ));
+                }
             }
         }
         call.get(&path, object)
@@ -241,11 +271,18 @@ impl Client {
 const LITE: &str = "/lite";
 
 fn is_missing<T>(answer: &Result<T>) -> bool {
-    answer.as_ref().is_err_and(|error| error.status() == Some(404))
+    answer
+        .as_ref()
+        .is_err_and(|error| error.status() == Some(404))
 }
 
 /// Asks for the pages from `next` on. Where the server does not count them, a 404 is the end.
-fn further_pages<R: Rows>(call: &Call<'_>, path: &str, mut listing: Listing<R>, mut next: Option<u64>) -> Result<R> {
+fn further_pages<R: Rows>(
+    call: &Call<'_>,
+    path: &str,
+    mut listing: Listing<R>,
+    mut next: Option<u64>,
+) -> Result<R> {
     while let Some(page) = next {
         let answer = call.get(&format!("{path}?page={page}"), |body| listing.add(body));
         next = match answer {
@@ -265,7 +302,9 @@ fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("base_url", &self.0.origin.url).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("base_url", &self.0.origin.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -281,6 +320,26 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
+    /// Starts a client with the settings that the environment holds: `MODE_API_TOKEN`, `MODE_API_SECRET` and, if it is
+    /// set and not empty, `MODE_BASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Credentials::from_env()`], and [`ErrorKind::InvalidInput`] if `MODE_BASE_URL` is not Unicode.
+    pub fn from_env() -> Result<Self> {
+        let builder = Client::builder(Credentials::from_env()?);
+        match std::env::var_os("MODE_BASE_URL").filter(|url| !url.is_empty()) {
+            None => Ok(builder),
+            Some(url) => match url.into_string() {
+                Ok(url) => Ok(builder.base_url(url)),
+                Err(_) => Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    "MODE_BASE_URL is not Unicode",
+                )),
+            },
+        }
+    }
+
     /// Where Mode is: an origin such as `https://app.mode.com` (the default), without path, query or user name. Plain
     /// `http` is accepted for `localhost` and loopback addresses only. With a loopback host, https or not, the proxy
     /// variables are ignored.
@@ -373,13 +432,23 @@ impl ClientBuilder {
     /// build without the feature `rustls`; for a timeout of zero; and for a user agent that is empty, longer than
     /// 8192 characters, or has anything but printable ASCII, space and tab.
     pub fn build(self) -> Result<Client> {
-        let Self { credentials, base_url, settings } = self;
+        let Self {
+            credentials,
+            base_url,
+            settings,
+        } = self;
         let origin = Origin::parse(&base_url)?;
         if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
-            return Err(Error::new(ErrorKind::InvalidInput, "a timeout of zero would fail every call"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a timeout of zero would fail every call",
+            ));
         }
         if !matches!(settings.user_agent.len(), 1..=MAX_HEADER)
-            || !settings.user_agent.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t'))
+            || !settings
+                .user_agent
+                .bytes()
+                .all(|b| matches!(b, b' '..=b'~' | b'\t'))
         {
             return Err(Error::new(
                 ErrorKind::InvalidInput,

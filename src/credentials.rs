@@ -47,10 +47,16 @@ impl Credentials {
             } else {
                 continue;
             };
-            return Err(Error::new(ErrorKind::InvalidInput, format!("the {name} {fault}")));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("the {name} {fault}"),
+            ));
         }
         if token.contains(':') {
-            return Err(Error::new(ErrorKind::InvalidInput, "the token must not contain `:`"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the token must not contain `:`",
+            ));
         }
         Ok(Self { token, secret })
     }
@@ -67,7 +73,11 @@ impl Credentials {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn from_env() -> Result<Self> {
-        let read = |name| std::env::var_os(name).filter(|value| !value.is_empty()).ok_or(name);
+        let read = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(name)
+        };
         let (token, secret) = match (read("MODE_API_TOKEN"), read("MODE_API_SECRET")) {
             (Ok(token), Ok(secret)) => (token, secret),
             (token, secret) => {
@@ -78,7 +88,10 @@ impl Credentials {
         };
         match (token.into_string(), secret.into_string()) {
             (Ok(token), Ok(secret)) => Self::new(token, secret),
-            _ => Err(Error::new(ErrorKind::InvalidInput, "MODE_API_TOKEN or MODE_API_SECRET is not Unicode")),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "MODE_API_TOKEN or MODE_API_SECRET is not Unicode",
+            )),
         }
     }
 
@@ -100,12 +113,19 @@ impl Credentials {
             plain.each_ref().map(|text| engine.encode(text))
         });
         // One or two characters hide nowhere: blanking them would only spoil the text.
-        let needles = plain.iter().chain(encoded.as_flattened()).filter(|needle| needle.len() > 2);
+        let needles = plain
+            .iter()
+            .chain(encoded.as_flattened())
+            .filter(|needle| needle.len() > 2);
         let mut is_hidden = vec![false; text.len()];
         for needle in needles {
             let places = text.as_bytes().windows(needle.len()).enumerate();
             for (start, _) in places.filter(|(_, bytes)| *bytes == needle.as_bytes()) {
-                is_hidden.iter_mut().skip(start).take(needle.len()).for_each(|hidden| *hidden = true);
+                is_hidden
+                    .iter_mut()
+                    .skip(start)
+                    .take(needle.len())
+                    .for_each(|hidden| *hidden = true);
             }
         }
         let mut blanked = String::with_capacity(text.len());
@@ -120,7 +140,13 @@ impl Credentials {
             was_hidden = hidden;
         }
 
-        let escape = |c: char| if is_unprintable(c) { c.escape_unicode().to_string() } else { c.to_string() };
+        let escape = |c: char| {
+            if is_unprintable(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        };
         blanked.chars().take(300).map(escape).collect()
     }
 }

@@ -109,7 +109,9 @@ impl ErrorKind {
             Self::Transport => "check the network and the proxy variables",
             Self::Timeout => "try later, or raise the timeout",
             Self::Server => "a failure on Mode's side: try later",
-            Self::Tls => "a proxy that re-signs traffic needs the feature `platform-verifier` and `system_roots()`",
+            Self::Tls => {
+                "a proxy that re-signs traffic needs the feature `platform-verifier` and `system_roots()`"
+            }
             _ => "",
         }
     }
@@ -155,30 +157,54 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         let (text, hint) = (text.into(), kind.hint().into());
         let (request, answer) = (String::new(), Answer::default());
-        Self(Box::new(Inner { kind, request, text, hint, answer, attempts: 0, retryable: false, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            request,
+            text,
+            hint,
+            answer,
+            attempts: 0,
+            retryable: false,
+            source: None,
+        }))
     }
 
     /// An answer whose status is not 200. Its body may be anything.
-    pub(crate) fn from_status(status: u16, retry_after: Option<Duration>, body: &[u8], keys: &Credentials) -> Self {
+    pub(crate) fn from_status(
+        status: u16,
+        retry_after: Option<Duration>,
+        body: &[u8],
+        keys: &Credentials,
+    ) -> Self {
         #[derive(Default, Deserialize)]
         struct Body {
             id: Option<Words>,
             message: Option<Words>,
         }
 
-        let Body { id, message } = json::read(body).map(|Object(body)| body).unwrap_or_default();
+        let Body { id, message } = json::read(body)
+            .map(|Object(body)| body)
+            .unwrap_or_default();
         let kind = ErrorKind::of(status, id.as_ref().map(|id| &*id.text));
-        let [id, message] = [id, message].map(|words| Some(keys.clean(&words?.text)).filter(|text| !text.is_empty()));
+        let [id, message] = [id, message]
+            .map(|words| Some(keys.clean(&words?.text)).filter(|text| !text.is_empty()));
 
         let mut text = status.to_string();
         id.iter().for_each(|id| text.extend([" ", id]));
-        message.iter().for_each(|message| text.extend([": ", message]));
+        message
+            .iter()
+            .for_each(|message| text.extend([": ", message]));
         let mut error = Self::new(kind, text);
         if let (ErrorKind::RateLimited, Some(wait)) = (kind, retry_after) {
             error.0.hint = format!("wait {} s", wait.as_secs_f64().ceil()).into();
         }
         error.0.retryable = retry::is_retried_status(status);
-        error.0.answer = Answer { status: Some(status), id, message, retry_after };
+        error.0.answer = Answer {
+            status: Some(status),
+            id,
+            message,
+            retry_after,
+        };
         error
     }
 
@@ -194,7 +220,10 @@ impl Error {
             Category::Eof => "JSON that ends too early",
             Category::Syntax | Category::Io => "not JSON",
         };
-        Self::new(ErrorKind::Decode, format!("cannot read the answer: {what}{position}"))
+        Self::new(
+            ErrorKind::Decode,
+            format!("cannot read the answer: {what}{position}"),
+        )
     }
 
     /// Says which request it was. `path` may carry a query, which is dropped.
@@ -223,9 +252,18 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { request, text, hint, .. } = &*self.0;
+        let Inner {
+            request,
+            text,
+            hint,
+            ..
+        } = &*self.0;
         write!(f, "{request}{text}")?;
-        if hint.is_empty() { Ok(()) } else { write!(f, " ({hint})") }
+        if hint.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({hint})")
+        }
     }
 }
 
@@ -233,7 +271,10 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        self.0.source.iter().try_for_each(|cause| write!(f, ": {cause}"))
+        self.0
+            .source
+            .iter()
+            .try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

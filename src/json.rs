@@ -82,11 +82,17 @@ pub(crate) struct Words {
 
 impl Words {
     fn plain(text: impl ToString) -> Self {
-        Self { text: text.to_string(), is_plain: true }
+        Self {
+            text: text.to_string(),
+            is_plain: true,
+        }
     }
 
     fn other(text: impl ToString) -> Self {
-        Self { text: text.to_string(), is_plain: false }
+        Self {
+            text: text.to_string(),
+            is_plain: false,
+        }
     }
 }
 

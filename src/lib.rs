@@ -67,8 +67,24 @@
 //! At `trace` it dumps every byte sent, the `Authorization` header included: keep `ureq_proto=debug` in the filter.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
-#![cfg_attr(not(test), deny(clippy::todo, clippy::unimplemented, clippy::indexing_slicing, clippy::string_slice))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
 
 mod client;
 mod credentials;

@@ -33,7 +33,11 @@ impl Collect for Vec<Membership> {
 
 impl Rows for Vec<Membership> {
     fn append(&mut self, mut page: Self) {
-        if self.is_empty() { *self = page } else { self.append(&mut page) }
+        if self.is_empty() {
+            *self = page
+        } else {
+            self.append(&mut page)
+        }
     }
 
     fn len(&self) -> usize {
@@ -58,7 +62,9 @@ impl Collect for MembershipCounts {
 
 impl Rows for MembershipCounts {
     fn append(&mut self, page: Self) {
-        page.by_state.iter().for_each(|(state, people)| self.add(state, *people));
+        page.by_state
+            .iter()
+            .for_each(|(state, people)| self.add(state, *people));
     }
 
     fn len(&self) -> usize {
@@ -138,9 +144,17 @@ fn page<R: Collect>(body: &[u8]) -> Result<(R, Counters, bool)> {
         let Collected(rows) = json::read(body)?;
         return Ok((rows, Counters::default(), false));
     }
-    let Object(Envelope { embedded, pagination, links }) = json::read(body)?;
-    let Object(Embedded { memberships: Collected(rows) }) = embedded;
-    let counters = pagination.map(|Object(counters)| counters).unwrap_or_default();
+    let Object(Envelope {
+        embedded,
+        pagination,
+        links,
+    }) = json::read(body)?;
+    let Object(Embedded {
+        memberships: Collected(rows),
+    }) = embedded;
+    let counters = pagination
+        .map(|Object(counters)| counters)
+        .unwrap_or_default();
     let has_next = Linked { links }.href(|links| links.next_page).is_some();
     Ok((rows, counters, has_next))
 }
@@ -174,8 +188,15 @@ impl<R: Rows> Listing<R> {
             self.rows.append(rows);
         }
 
-        let all_in = self.counters.total_count.is_some_and(|total| self.rows.len() as u64 >= total);
-        let more = !all_in && self.counters.total_pages.map_or(has_next, |pages| self.page < pages);
+        let all_in = self
+            .counters
+            .total_count
+            .is_some_and(|total| self.rows.len() as u64 >= total);
+        let more = !all_in
+            && self
+                .counters
+                .total_pages
+                .map_or(has_next, |pages| self.page < pages);
         if more && !is_empty && !again {
             self.seen.push(digest(body)?);
             return Ok(Some(self.page + 1));
@@ -184,19 +205,29 @@ impl<R: Rows> Listing<R> {
             Some(_) => !all_in,
             None => circles || (self.is_counted() && (more || again)),
         };
-        if is_short { Err(self.incomplete()) } else { Ok(None) }
+        if is_short {
+            Err(self.incomplete())
+        } else {
+            Ok(None)
+        }
     }
 
     /// Whether the server counts the pages: a missing one is then an error, and otherwise the end.
     pub(crate) fn is_counted(&self) -> bool {
-        self.counters.total_pages.or(self.counters.total_count).is_some()
+        self.counters
+            .total_pages
+            .or(self.counters.total_count)
+            .is_some()
     }
 
     fn incomplete(&self) -> Error {
         let text = match (self.counters.total_count, self.counters.total_pages) {
             (Some(total), _) => format!("incomplete listing: {} of {total}", self.rows.len()),
             (None, Some(pages)) => format!("incomplete listing: page {} of {pages}", self.page),
-            (None, None) => format!("incomplete listing: page {} is an earlier one again", self.page),
+            (None, None) => format!(
+                "incomplete listing: page {} is an earlier one again",
+                self.page
+            ),
         };
         Error::new(ErrorKind::Decode, text)
     }

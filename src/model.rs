@@ -107,7 +107,11 @@ impl MembershipState {
 impl From<&str> for MembershipState {
     fn from(text: &str) -> Self {
         // The common state costs no allocation.
-        if text == "active" { Self::ACTIVE } else { Self(Cow::Owned(text.to_owned())) }
+        if text == "active" {
+            Self::ACTIVE
+        } else {
+            Self(Cow::Owned(text.to_owned()))
+        }
     }
 }
 
@@ -183,7 +187,8 @@ impl MembershipCounts {
 impl<'a> FromIterator<&'a Membership> for MembershipCounts {
     fn from_iter<I: IntoIterator<Item = &'a Membership>>(rows: I) -> Self {
         let mut counts = Self::default();
-        rows.into_iter().for_each(|row| counts.add(row.state.as_str(), 1));
+        rows.into_iter()
+            .for_each(|row| counts.add(row.state.as_str(), 1));
         counts
     }
 }
@@ -221,7 +226,9 @@ impl From<Object<MembershipFields>> for Membership {
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::deserialize(deserializer)? {
-        Some(Words { is_plain: false, .. }) => Err(D::Error::custom("neither a number nor a text")),
+        Some(Words {
+            is_plain: false, ..
+        }) => Err(D::Error::custom("neither a number nor a text")),
         id => Ok(id.map(|id| id.text)),
     }
 }

@@ -18,19 +18,35 @@ pub(crate) fn memberships(workspace: &str) -> Result<String> {
 
 /// Refuses what is not a plain absolute path below `/api/`, with or without a query.
 pub(crate) fn check(target: &str) -> Result<()> {
-    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
-    let decoded = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
-    let fault =
-        if !target.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>' | b'`')) {
-            "be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
-        } else if target.len() > MAX_HEADER {
-            "not be longer than 8192 characters"
-        } else if !target.starts_with("/api/") {
-            "start with /api/"
-        } else if decoded.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
-            "have no empty, `.` or `..` segment"
-        } else {
-            return Ok(());
-        };
-    Err(Error::new(ErrorKind::InvalidInput, format!("the path must {fault}")))
+    let path = target
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let decoded = path
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/");
+    let fault = if !target
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>' | b'`'))
+    {
+        "be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
+    } else if target.len() > MAX_HEADER {
+        "not be longer than 8192 characters"
+    } else if !target.starts_with("/api/") {
+        "start with /api/"
+    } else if decoded
+        .split('/')
+        .skip(1)
+        .any(|segment| matches!(segment, "" | "." | ".."))
+    {
+        "have no empty, `.` or `..` segment"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("the path must {fault}"),
+    ))
 }

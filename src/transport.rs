@@ -44,7 +44,11 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn mode(url: &str) -> Self {
-        Self { url: url.into(), is_secure: true, is_loopback: false }
+        Self {
+            url: url.into(),
+            is_secure: true,
+            is_loopback: false,
+        }
     }
 
     pub(crate) fn parse(url: &str) -> Result<Self> {
@@ -62,21 +66,37 @@ impl Origin {
 
     fn read(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        let scheme = ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
+        let scheme = ["https", "http"]
+            .into_iter()
+            .find(|known| scheme.eq_ignore_ascii_case(known))?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         // The last colon may also be inside an IPv6 address.
-        let (host, port) =
-            authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).unwrap_or((authority, "1"));
-        let is_loopback = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let (host, port) = authority
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.ends_with(']'))
+            .unwrap_or((authority, "1"));
+        let is_loopback = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             Some(address) => address.parse::<Ipv6Addr>().ok()?.is_loopback(),
-            None if host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) => {
-                host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+            None if host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) =>
+            {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
             }
             None => return None,
         };
-        let is_port = port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse(), Ok(1..=u16::MAX));
+        let is_port =
+            port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse(), Ok(1..=u16::MAX));
         let url = format!("{scheme}://{authority}");
-        (is_port && matches!(host.len(), 1..=253)).then_some(Self { url, is_secure: scheme == "https", is_loopback })
+        (is_port && matches!(host.len(), 1..=253)).then_some(Self {
+            url,
+            is_secure: scheme == "https",
+            is_loopback,
+        })
     }
 }
 
@@ -100,14 +120,27 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
-            .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "identity" });
+            .accept_encoding(if cfg!(feature = "gzip") {
+                "gzip"
+            } else {
+                "identity"
+            });
         // ureq would obey a SOCKS proxy as soon as any crate switches its feature on.
-        let is_spoken = |proxy: &Proxy| cfg!(feature = "socks-proxy") || matches!(proxy.protocol(), Http | Https);
-        let config = config.proxy(Proxy::try_from_env().filter(|proxy| !origin.is_loopback && is_spoken(proxy)));
+        let is_spoken = |proxy: &Proxy| {
+            cfg!(feature = "socks-proxy") || matches!(proxy.protocol(), Http | Https)
+        };
+        let config = config
+            .proxy(Proxy::try_from_env().filter(|proxy| !origin.is_loopback && is_spoken(proxy)));
         #[cfg(feature = "rustls")]
         let config = config.tls_config(tls(&settings));
         let authorization = credentials.basic();
-        Self { agent: config.build().new_agent(), origin, credentials, authorization, settings }
+        Self {
+            agent: config.build().new_agent(),
+            origin,
+            credentials,
+            authorization,
+            settings,
+        }
     }
 
     /// Starts the clock of one call of the SDK.
@@ -116,14 +149,20 @@ impl Transport {
             let text = "https needs the feature `rustls` of mode-analytics, which this program was built without";
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
-        Ok(Call { transport: self, deadline: Instant::now() + self.settings.timeout.min(LONGEST) })
+        Ok(Call {
+            transport: self,
+            deadline: Instant::now() + self.settings.timeout.min(LONGEST),
+        })
     }
 
     /// Sends a request once and returns the body of a 200 answer. `rest` is what is left of the call's time.
     fn attempt(&self, path: &str, rest: Duration) -> Result<Vec<u8>> {
         let limit = rest.min(self.settings.attempt_timeout);
         let fault = |error| fault(error, limit, &self.credentials);
-        let request = self.agent.get(format!("{}{path}", self.origin.url)).header("Authorization", &self.authorization);
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.origin.url))
+            .header("Authorization", &self.authorization);
         let answer = if rest < self.settings.attempt_timeout {
             request.config().timeout_global(Some(rest)).build().call()
         } else {
@@ -134,21 +173,41 @@ impl Transport {
         let status = head.status.as_u16();
         // ureq removes the header where it decodes.
         let mut encodings = head.headers.get_all("content-encoding").iter();
-        if status == 200 && !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Error::new(ErrorKind::Decode, "cannot read the answer: its content encoding is not supported"));
+        if status == 200
+            && !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            return Err(Error::new(
+                ErrorKind::Decode,
+                "cannot read the answer: its content encoding is not supported",
+            ));
         }
 
-        let max = if status == 200 { self.settings.max_response_bytes } else { MAX_ERROR_BYTES } as u64;
+        let max = if status == 200 {
+            self.settings.max_response_bytes
+        } else {
+            MAX_ERROR_BYTES
+        } as u64;
 
         let mut bytes = Vec::new();
         // Only a hint: where a server lies, it costs address space.
         let _ = bytes.try_reserve_exact(body.content_length().unwrap_or(0).min(max) as usize);
-        let read = body.as_reader().take(max.saturating_add(1)).read_to_end(&mut bytes);
+        let read = body
+            .as_reader()
+            .take(max.saturating_add(1))
+            .read_to_end(&mut bytes);
         if status != 200 {
             // However the body ended, the status is the news.
-            let header = head.headers.get("retry-after").and_then(|value| value.to_str().ok());
+            let header = head
+                .headers
+                .get("retry-after")
+                .and_then(|value| value.to_str().ok());
             let retry_after = header.and_then(|value| retry::retry_after(value, SystemTime::now()));
-            return Err(Error::from_status(status, retry_after, &bytes, &self.credentials));
+            return Err(Error::from_status(
+                status,
+                retry_after,
+                &bytes,
+                &self.credentials,
+            ));
         }
         read.map_err(|error| fault(error.into()))?;
         if bytes.len() as u64 > max {
@@ -168,24 +227,42 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// GETs `path`, with retries, and reads the answer's body.
     pub(crate) fn get<T>(&self, path: &str, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-        let Transport { credentials, settings, .. } = self.transport;
+        let Transport {
+            credentials,
+            settings,
+            ..
+        } = self.transport;
         let mut attempts = 0_u32;
         loop {
             let rest = self.rest();
             if rest.is_zero() {
-                let error = Error::new(ErrorKind::Timeout, "the call's time was over before it was sent");
+                let error = Error::new(
+                    ErrorKind::Timeout,
+                    "the call's time was over before it was sent",
+                );
                 return Err(error.retryable().of_request(path, attempts, credentials));
             }
             attempts = attempts.saturating_add(1);
             let error = match self.transport.attempt(path, rest) {
-                Ok(body) => return read(&body).map_err(|error| error.of_request(path, attempts, credentials)),
+                Ok(body) => {
+                    return read(&body)
+                        .map_err(|error| error.of_request(path, attempts, credentials));
+                }
                 Err(error) => error.of_request(path, attempts, credentials),
             };
-            let Some(delay) = settings.policy.wait(&error, attempts - 1, retry::dice(), self.rest()) else {
+            let Some(delay) =
+                settings
+                    .policy
+                    .wait(&error, attempts - 1, retry::dice(), self.rest())
+            else {
                 return Err(error);
             };
             if let Some(tell) = &settings.on_retry {
-                tell(&Retry { attempt: attempts, delay, error: &error });
+                tell(&Retry {
+                    attempt: attempts,
+                    delay,
+                    error: &error,
+                });
             }
             // The telling took time, too.
             if delay >= self.rest() {
@@ -203,8 +280,15 @@ impl Call<'_> {
 #[cfg(feature = "rustls")]
 fn tls(settings: &Settings) -> ureq::tls::TlsConfig {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-    let roots = if settings.system_roots { RootCerts::PlatformVerifier } else { RootCerts::WebPki };
-    TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(roots).build()
+    let roots = if settings.system_roots {
+        RootCerts::PlatformVerifier
+    } else {
+        RootCerts::WebPki
+    };
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(roots)
+        .build()
 }
 
 /// The one place where ureq's errors become ours.
@@ -213,31 +297,55 @@ fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
     match error {
         Fault::Timeout(reason) => {
             let text = match reason {
-                Timeout::Connect => format!("no connection, or no TLS on it, within {:?}", limit.min(CONNECT_TIMEOUT)),
+                Timeout::Connect => format!(
+                    "no connection, or no TLS on it, within {:?}",
+                    limit.min(CONNECT_TIMEOUT)
+                ),
                 _ => format!("no complete answer within {limit:?}"),
             };
             Error::new(ErrorKind::Timeout, text).retryable()
         }
         Fault::Io(error) => match error.kind() {
-            io::ErrorKind::InvalidData => Error::new(ErrorKind::Tls, "no trusted connection").with_source(error),
+            io::ErrorKind::InvalidData => {
+                Error::new(ErrorKind::Tls, "no trusted connection").with_source(error)
+            }
             kind if retry::is_broken_connection(kind) => {
                 let refused = kind == io::ErrorKind::ConnectionRefused;
-                let text = if refused { "cannot connect" } else { "the connection broke" };
-                Error::new(ErrorKind::Transport, text).with_source(error).retryable()
+                let text = if refused {
+                    "cannot connect"
+                } else {
+                    "the connection broke"
+                };
+                Error::new(ErrorKind::Transport, text)
+                    .with_source(error)
+                    .retryable()
             }
             _ => Error::new(ErrorKind::Transport, "cannot connect").with_source(error),
         },
         #[cfg(feature = "rustls")]
-        Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => Error::new(ErrorKind::Tls, "no trusted connection"),
+        Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
+            Error::new(ErrorKind::Tls, "no trusted connection")
+        }
         // A connection that breaks amid gzip looks like a fault of the gzip.
         #[cfg(feature = "gzip")]
-        Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => fault(error.into(), limit, keys),
+        Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
+            fault(error.into(), limit, keys)
+        }
         #[cfg(feature = "gzip")]
-        Fault::Decompress(..) => Error::new(ErrorKind::Decode, "cannot read the answer: broken gzip"),
+        Fault::Decompress(..) => {
+            Error::new(ErrorKind::Decode, "cannot read the answer: broken gzip")
+        }
         // A chunk cut within its size.
-        Fault::BodyStalled => fault(io::Error::from(io::ErrorKind::UnexpectedEof).into(), limit, keys),
+        Fault::BodyStalled => fault(
+            io::Error::from(io::ErrorKind::UnexpectedEof).into(),
+            limit,
+            keys,
+        ),
         // Its text would show the URL.
-        Fault::Http(_) | Fault::BadUri(_) => Error::new(ErrorKind::InvalidInput, "the path is no part of a valid URL"),
+        Fault::Http(_) | Fault::BadUri(_) => Error::new(
+            ErrorKind::InvalidInput,
+            "the path is no part of a valid URL",
+        ),
         error => Error::new(ErrorKind::Transport, keys.clean(&error.to_string())),
     }
 }
@@ -249,10 +357,26 @@ mod tests {
     #[test]
     fn a_timeout_says_which_limit_it_was() {
         let keys = Credentials::new("token", "secret").unwrap();
-        let text = |reason, limit| fault(ureq::Error::Timeout(reason), Duration::from_secs(limit), &keys).to_string();
+        let text = |reason, limit| {
+            fault(
+                ureq::Error::Timeout(reason),
+                Duration::from_secs(limit),
+                &keys,
+            )
+            .to_string()
+        };
         let hint = "(try later, or raise the timeout)";
-        assert_eq!(text(Timeout::Connect, 30), format!("no connection, or no TLS on it, within 10s {hint}"));
-        assert_eq!(text(Timeout::Connect, 3), format!("no connection, or no TLS on it, within 3s {hint}"));
-        assert_eq!(text(Timeout::Global, 30), format!("no complete answer within 30s {hint}"));
+        assert_eq!(
+            text(Timeout::Connect, 30),
+            format!("no connection, or no TLS on it, within 10s {hint}")
+        );
+        assert_eq!(
+            text(Timeout::Connect, 3),
+            format!("no connection, or no TLS on it, within 3s {hint}")
+        );
+        assert_eq!(
+            text(Timeout::Global, 30),
+            format!("no complete answer within 30s {hint}")
+        );
     }
 }

@@ -51,17 +51,31 @@ fn a_call_allocates_no_more_than_the_answer_needs() {
     let workspace = Workspace::new("acme", 1000);
     workspace.serve(&server);
     let body = workspace.memberships_json().len();
-    let client =
-        Client::builder(Credentials::new("token", "secret").unwrap()).base_url(server.origin()).build().unwrap();
+    let client = Client::builder(Credentials::new("token", "secret").unwrap())
+        .base_url(server.origin())
+        .build()
+        .unwrap();
     // The first call connects.
     client.membership_counts("acme").unwrap();
 
     let (allocations, bytes) = made(|| client.membership_counts("acme").unwrap());
-    assert!(allocations <= 100, "count: {allocations} allocations for 1000 rows");
-    assert!(bytes <= body + 16 * 1024, "count: {bytes} bytes for a body of {body}");
+    assert!(
+        allocations <= 100,
+        "count: {allocations} allocations for 1000 rows"
+    );
+    assert!(
+        bytes <= body + 16 * 1024,
+        "count: {bytes} bytes for a body of {body}"
+    );
 
     // Three texts a row, none of them the state.
     let (allocations, bytes) = made(|| client.memberships("acme").unwrap());
-    assert!(allocations <= 3100, "list: {allocations} allocations for 1000 rows");
-    assert!(bytes <= body + 1000 * 400, "list: {bytes} bytes for a body of {body}");
+    assert!(
+        allocations <= 3100,
+        "list: {allocations} allocations for 1000 rows"
+    );
+    assert!(
+        bytes <= body + 1000 * 400,
+        "list: {bytes} bytes for a body of {body}"
+    );
 }

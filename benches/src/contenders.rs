@@ -27,7 +27,10 @@ impl Job {
     pub const ALL: [Self; 2] = [Self::List, Self::Count];
 
     pub fn new(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|job| job.name() == name).ok_or_else(|| format!("no job {name}").into())
+        Self::ALL
+            .into_iter()
+            .find(|job| job.name() == name)
+            .ok_or_else(|| format!("no job {name}").into())
     }
 
     pub fn name(self) -> &'static str {
@@ -56,7 +59,10 @@ pub enum Contender {
     /// `ureq` and `serde_json::Value`.
     Value(Bare),
     /// `reqwest::blocking` and typed rows.
-    Reqwest { client: reqwest::blocking::Client, origin: String },
+    Reqwest {
+        client: reqwest::blocking::Client,
+        origin: String,
+    },
 }
 
 impl Contender {
@@ -72,8 +78,13 @@ impl Contender {
             "by-hand" => Self::ByHand(Bare::new(origin)),
             "value" => Self::Value(Bare::new(origin)),
             "reqwest" => {
-                let client = reqwest::blocking::Client::builder().timeout(TIMEOUT).build()?;
-                Self::Reqwest { client, origin: origin.into() }
+                let client = reqwest::blocking::Client::builder()
+                    .timeout(TIMEOUT)
+                    .build()?;
+                Self::Reqwest {
+                    client,
+                    origin: origin.into(),
+                }
             }
             _ => return Err(format!("no contender {name}").into()),
         })
@@ -93,16 +104,26 @@ impl Contender {
             (Self::Floor(bare), _) => {
                 let mut response = bare.get(workspace)?;
                 let mut body = response.body_mut().with_config().limit(MAX_BYTES).reader();
-                Ok((Answer::Bytes(io::copy(&mut body, &mut io::sink())?), Box::new(())))
+                Ok((
+                    Answer::Bytes(io::copy(&mut body, &mut io::sink())?),
+                    Box::new(()),
+                ))
             }
             (Self::ByHand(bare), Job::List) => {
                 let listing: Listing<Row> = serde_json::from_slice(&bare.read(workspace)?)?;
-                Ok(people(listing.embedded.memberships, |row| row.state == "active"))
+                Ok(people(listing.embedded.memberships, |row| {
+                    row.state == "active"
+                }))
             }
             (Self::ByHand(bare), Job::Count) => {
                 let body = bare.read(workspace)?;
                 let listing: Listing<BorrowedState<'_>> = serde_json::from_slice(&body)?;
-                let active = listing.embedded.memberships.iter().filter(|row| row.state == "active").count();
+                let active = listing
+                    .embedded
+                    .memberships
+                    .iter()
+                    .filter(|row| row.state == "active")
+                    .count();
                 Ok((Answer::Active(active), Box::new(())))
             }
             (Self::Value(bare), Job::List) => {
@@ -114,17 +135,26 @@ impl Contender {
             }
             (Self::Value(bare), Job::Count) => {
                 let listing: Value = serde_json::from_slice(&bare.read(workspace)?)?;
-                let rows = listing["_embedded"]["memberships"].as_array().ok_or("no listing")?;
+                let rows = listing["_embedded"]["memberships"]
+                    .as_array()
+                    .ok_or("no listing")?;
                 let active = rows.iter().filter(|row| row["state"] == "active").count();
                 Ok((Answer::Active(active), Box::new(())))
             }
             (Self::Reqwest { client, origin }, Job::List) => {
                 let listing: Listing<Row> = reqwest_get(client, origin, workspace)?;
-                Ok(people(listing.embedded.memberships, |row| row.state == "active"))
+                Ok(people(listing.embedded.memberships, |row| {
+                    row.state == "active"
+                }))
             }
             (Self::Reqwest { client, origin }, Job::Count) => {
                 let listing: Listing<OwnedState> = reqwest_get(client, origin, workspace)?;
-                let active = listing.embedded.memberships.iter().filter(|row| row.state == "active").count();
+                let active = listing
+                    .embedded
+                    .memberships
+                    .iter()
+                    .filter(|row| row.state == "active")
+                    .count();
                 Ok((Answer::Active(active), Box::new(())))
             }
         }
@@ -133,7 +163,13 @@ impl Contender {
 
 fn people<T: 'static>(rows: Vec<T>, is_active: impl Fn(&T) -> bool) -> (Answer, Box<dyn Any>) {
     let active = rows.iter().filter(|row| is_active(row)).count();
-    (Answer::People { all: rows.len(), active }, Box::new(rows))
+    (
+        Answer::People {
+            all: rows.len(),
+            active,
+        },
+        Box::new(rows),
+    )
 }
 
 fn url(origin: &str, workspace: &str) -> String {
@@ -148,19 +184,34 @@ pub struct Bare {
 
 impl Bare {
     fn new(origin: &str) -> Self {
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build().new_agent();
-        Self { agent, origin: origin.into() }
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .build()
+            .new_agent();
+        Self {
+            agent,
+            origin: origin.into(),
+        }
     }
 
     fn get(&self, workspace: &str) -> Result<ureq::http::Response<ureq::Body>> {
-        Ok(self.agent.get(url(&self.origin, workspace)).header("Authorization", AUTHORIZATION).call()?)
+        Ok(self
+            .agent
+            .get(url(&self.origin, workspace))
+            .header("Authorization", AUTHORIZATION)
+            .call()?)
     }
 
     fn read(&self, workspace: &str) -> Result<Vec<u8>> {
         let mut response = self.get(workspace)?;
         let length = response.body().content_length().unwrap_or(0).min(MAX_BYTES);
         let mut bytes = Vec::with_capacity(length as usize);
-        response.body_mut().with_config().limit(MAX_BYTES).reader().read_to_end(&mut bytes)?;
+        response
+            .body_mut()
+            .with_config()
+            .limit(MAX_BYTES)
+            .reader()
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
@@ -170,7 +221,9 @@ fn reqwest_get<T: DeserializeOwned>(
     origin: &str,
     workspace: &str,
 ) -> Result<Listing<T>> {
-    let request = client.get(url(origin, workspace)).basic_auth("token", Some("secret"));
+    let request = client
+        .get(url(origin, workspace))
+        .basic_auth("token", Some("secret"));
     Ok(request.send()?.error_for_status()?.json()?)
 }
 

@@ -15,7 +15,9 @@ use report::Budgets;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<ExitCode> {
-    rustls::crypto::ring::default_provider().install_default().expect("nobody else has chosen one");
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("nobody else has chosen one");
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
@@ -24,7 +26,9 @@ fn main() -> Result<ExitCode> {
         ["footprint"] => Ok(end(&footprint::run()?, false)),
         ["footprint", "--check"] => Ok(end(&footprint::run()?, true)),
         ["serve"] => stand_in::serve(),
-        ["memory", contender, job, origin, workspace] => memory::measure(contender, job, origin, workspace),
+        ["memory", contender, job, origin, workspace] => {
+            memory::measure(contender, job, origin, workspace)
+        }
         ["once", contender, job, origin, workspace, repeats] => {
             let (contender, job) = (Contender::new(contender, origin)?, Job::new(job)?);
             for _ in 0..repeats.parse()? {
@@ -38,5 +42,9 @@ fn main() -> Result<ExitCode> {
 
 fn end(budgets: &Budgets, check: bool) -> ExitCode {
     budgets.print();
-    if check && budgets.are_missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if check && budgets.are_missed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }

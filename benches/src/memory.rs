@@ -22,8 +22,14 @@ pub fn of(contender: &str, job: Job, origin: &str, workspace: &str) -> Result<Op
     let args = ["memory", contender, job.name(), origin, workspace];
     let output = Command::new(std::env::current_exe()?).args(args).output()?;
     let text = String::from_utf8(output.stdout)?;
-    let (peak, held) = text.trim_end().split_once(' ').ok_or("the process for the memory has failed")?;
-    Ok(Some(Memory { peak: peak.parse()?, held: held.parse()? }))
+    let (peak, held) = text
+        .trim_end()
+        .split_once(' ')
+        .ok_or("the process for the memory has failed")?;
+    Ok(Some(Memory {
+        peak: peak.parse()?,
+        held: held.parse()?,
+    }))
 }
 
 /// That process.
@@ -31,14 +37,21 @@ pub fn measure(contender: &str, job: &str, origin: &str, workspace: &str) -> Res
     let (contender, job) = (Contender::new(contender, origin)?, Job::new(job)?);
     let before = status("VmRSS:")?;
     let answer = contender.call(job, workspace)?;
-    println!("{} {}", status("VmHWM:")? - before, status("VmRSS:")? - before);
+    println!(
+        "{} {}",
+        status("VmHWM:")? - before,
+        status("VmRSS:")? - before
+    );
     drop(answer);
     Ok(ExitCode::SUCCESS)
 }
 
 fn status(name: &str) -> Result<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("not in /proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .ok_or("not in /proc/self/status")?;
     let kib: f64 = line.trim_end_matches("kB").trim().parse()?;
     Ok(kib / 1024.0)
 }

@@ -8,11 +8,19 @@ pub struct Budgets(Vec<(String, f64, bool)>);
 
 impl Budgets {
     pub fn at_most(&mut self, limit: f64, what: &str, measured: f64) {
-        self.0.push((format!("{what}: at most {limit}"), measured, measured <= limit));
+        self.0.push((
+            format!("{what}: at most {limit}"),
+            measured,
+            measured <= limit,
+        ));
     }
 
     pub fn at_least(&mut self, limit: f64, what: &str, measured: f64) {
-        self.0.push((format!("{what}: at least {limit}"), measured, measured >= limit));
+        self.0.push((
+            format!("{what}: at least {limit}"),
+            measured,
+            measured >= limit,
+        ));
     }
 
     pub fn are_missed(&self) -> bool {
@@ -22,7 +30,10 @@ impl Budgets {
     pub fn print(&self) {
         println!("\n## budgets\n");
         for (what, measured, kept) in &self.0 {
-            println!("{:6} {measured:7.3}  {what}", if *kept { "ok" } else { "MISSED" });
+            println!(
+                "{:6} {measured:7.3}  {what}",
+                if *kept { "ok" } else { "MISSED" }
+            );
         }
     }
 }

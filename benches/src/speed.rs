@@ -41,11 +41,20 @@ impl Question {
         let workspace = Workspace::new(&stand_in::plain(people), people);
         let states: HashMap<String, usize> = workspace.states().into_iter().collect();
         let bytes = workspace.memberships_json().len() as u64;
-        Self { job, people, workspace: stand_in::plain(people), active: states["active"], bytes }
+        Self {
+            job,
+            people,
+            workspace: stand_in::plain(people),
+            active: states["active"],
+            bytes,
+        }
     }
 
     fn gzipped(job: Job, people: usize) -> Self {
-        Self { workspace: stand_in::gzipped(people), ..Self::plain(job, people) }
+        Self {
+            workspace: stand_in::gzipped(people),
+            ..Self::plain(job, people)
+        }
     }
 
     fn put_to(&self, contender: &Contender) -> Result<()> {
@@ -53,9 +62,16 @@ impl Question {
         let expected = match (contender, self.job) {
             (Contender::Floor(_), _) => Answer::Bytes(self.bytes),
             (_, Job::Count) => Answer::Active(self.active),
-            (_, Job::List) => Answer::People { all: self.people, active: self.active },
+            (_, Job::List) => Answer::People {
+                all: self.people,
+                active: self.active,
+            },
         };
-        if answer == expected { Ok(()) } else { Err(format!("{answer:?} in place of {expected:?}").into()) }
+        if answer == expected {
+            Ok(())
+        } else {
+            Err(format!("{answer:?} in place of {expected:?}").into())
+        }
     }
 }
 
@@ -89,39 +105,67 @@ fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
 }
 
 fn side_by_side(origin: &str, budgets: &mut Budgets) -> Result<()> {
-    println!("Time of a call, and how many times this crate's it is (medians; ratios taken round by round):");
+    println!(
+        "Time of a call, and how many times this crate's it is (medians; ratios taken round by round):"
+    );
     report::head(&COLUMNS);
-    let contenders = Contender::NAMES.into_iter().map(|name| Contender::new(name, origin));
+    let contenders = Contender::NAMES
+        .into_iter()
+        .map(|name| Contender::new(name, origin));
     let contenders: Vec<Contender> = contenders.collect::<Result<_>>()?;
-    for (job, people, limit) in
-        [(Job::List, 50, 1.3), (Job::Count, 50, 1.3), (Job::List, 10_000, 1.15), (Job::Count, 10_000, 1.1)]
-    {
+    for (job, people, limit) in [
+        (Job::List, 50, 1.3),
+        (Job::Count, 50, 1.3),
+        (Job::List, 10_000, 1.15),
+        (Job::Count, 10_000, 1.1),
+    ] {
         let what = format!("{} {people}", job.name());
         let seconds = compare(&what, &Question::plain(job, people), &contenders)?;
-        let [this, _, by_hand, value, _] = &seconds[..] else { unreachable!("five contenders") };
-        budgets.at_most(limit, &format!("{what}, over the hand-written one"), ratio(this, by_hand));
+        let [this, _, by_hand, value, _] = &seconds[..] else {
+            unreachable!("five contenders")
+        };
+        budgets.at_most(
+            limit,
+            &format!("{what}, over the hand-written one"),
+            ratio(this, by_hand),
+        );
         if (job, people) == (Job::Count, 10_000) {
             budgets.at_least(6.0, &format!("{what}, Value over it"), ratio(value, this));
         }
     }
     for job in Job::ALL {
-        compare(&format!("{} 10000, gzip", job.name()), &Question::gzipped(job, 10_000), &contenders)?;
+        compare(
+            &format!("{} 10000, gzip", job.name()),
+            &Question::gzipped(job, 10_000),
+            &contenders,
+        )?;
     }
     Ok(())
 }
 
 fn compare(what: &str, question: &Question, contenders: &[Contender]) -> Result<Vec<Vec<f64>>> {
-    let entrants: Vec<_> = contenders.iter().map(|contender| (contender, question)).collect();
+    let entrants: Vec<_> = contenders
+        .iter()
+        .map(|contender| (contender, question))
+        .collect();
     let seconds = race(&entrants)?;
     let mut cells = vec![what.to_owned()];
-    cells.extend(seconds.iter().map(|times| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]))));
+    cells.extend(
+        seconds
+            .iter()
+            .map(|times| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]))),
+    );
     report::row(&cells);
     Ok(seconds)
 }
 
 fn time(seconds: &[f64]) -> String {
     let millis = median(seconds.to_vec()) * 1e3;
-    if millis < 1.0 { format!("{:.0} µs", millis * 1e3) } else { format!("{millis:.1} ms") }
+    if millis < 1.0 {
+        format!("{:.0} µs", millis * 1e3)
+    } else {
+        format!("{millis:.1} ms")
+    }
 }
 
 /// This crate by the size of the workspace.
@@ -133,14 +177,25 @@ fn by_size(origin: &str, budgets: &mut Budgets) -> Result<()> {
         let (small, large) = (Question::plain(job, 1_000), Question::plain(job, 100_000));
         let seconds = race(&[(&contender, &small), (&contender, &large)])?;
         let a_row = ratio(&seconds[1], &seconds[0]) / 100.0;
-        report::row(&[job.name(), &time(&seconds[0]), &time(&seconds[1]), &format!("{a_row:.2}")]);
-        budgets.at_most(1.5, &format!("{} 100000, time a row over that of 1000", job.name()), a_row);
+        report::row(&[
+            job.name(),
+            &time(&seconds[0]),
+            &time(&seconds[1]),
+            &format!("{a_row:.2}"),
+        ]);
+        budgets.at_most(
+            1.5,
+            &format!("{} 100000, time a row over that of 1000", job.name()),
+            a_row,
+        );
     }
     Ok(())
 }
 
 fn resources(origin: &str, budgets: &mut Budgets) -> Result<()> {
-    println!("\nPeak memory of one call in a process of its own, in MiB; requests and connections of two calls:");
+    println!(
+        "\nPeak memory of one call in a process of its own, in MiB; requests and connections of two calls:"
+    );
     report::head(&COLUMNS);
     for job in Job::ALL {
         let mut cells = vec![format!("{} 10000, memory", job.name())];
@@ -167,11 +222,21 @@ fn resources(origin: &str, budgets: &mut Budgets) -> Result<()> {
 
     let large = stand_in::body(100_000).len() as f64 / MIB;
     for job in Job::ALL {
-        let Some(memory) = memory::of("mode-analytics", job, origin, &stand_in::plain(100_000))? else { continue };
+        let Some(memory) = memory::of("mode-analytics", job, origin, &stand_in::plain(100_000))?
+        else {
+            continue;
+        };
         let Memory { peak, held } = memory;
-        println!("\n{} 100000: {large:.1} MiB of body, {held:.1} at the end, {peak:.1} at the peak", job.name());
+        println!(
+            "\n{} 100000: {large:.1} MiB of body, {held:.1} at the end, {peak:.1} at the peak",
+            job.name()
+        );
         match job {
-            Job::List => budgets.at_most(0.5, "list 100000, MiB over body and rows", peak - large - held),
+            Job::List => budgets.at_most(
+                0.5,
+                "list 100000, MiB over body and rows",
+                peak - large - held,
+            ),
             Job::Count => budgets.at_most(2.0, "count 100000, MiB over the body", peak - large),
         }
     }
@@ -179,7 +244,14 @@ fn resources(origin: &str, budgets: &mut Budgets) -> Result<()> {
     // The stand-in answers the workspace of the gzip rows only to those who ask for gzip.
     let plain = stand_in::body(10_000);
     let gzipped = stand_in::gzip(&plain)?.len();
-    println!("\n10000 people on the wire: {} bytes plain, {gzipped} with gzip", plain.len());
-    budgets.at_most(0.1, "10000 on the wire, gzip over plain", gzipped as f64 / plain.len() as f64);
+    println!(
+        "\n10000 people on the wire: {} bytes plain, {gzipped} with gzip",
+        plain.len()
+    );
+    budgets.at_most(
+        0.1,
+        "10000 on the wire, gzip over plain",
+        gzipped as f64 / plain.len() as f64,
+    );
     Ok(())
 }

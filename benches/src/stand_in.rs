@@ -40,13 +40,15 @@ pub fn serve() -> Result<ExitCode> {
         Workspace::new(&plain(people), people).serve(&mode);
     }
     let zipped = gzip(&body(GZIPPED))?;
-    let reply = Reply::bytes(200, "application/hal+json", zipped).header("Content-Encoding", "gzip");
-    mode.route(&format!("/api/{}/memberships", gzipped(GZIPPED)), move |request| {
-        match request.header("accept-encoding") {
+    let reply =
+        Reply::bytes(200, "application/hal+json", zipped).header("Content-Encoding", "gzip");
+    mode.route(
+        &format!("/api/{}/memberships", gzipped(GZIPPED)),
+        move |request| match request.header("accept-encoding") {
             Some(accepted) if accepted.contains("gzip") => reply.clone(),
             _ => Reply::error(406, "not_acceptable", "This one is gzip alone"),
-        }
-    });
+        },
+    );
     println!("{}", mode.origin());
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(ExitCode::SUCCESS)
@@ -60,11 +62,17 @@ pub struct StandIn {
 
 impl StandIn {
     pub fn start() -> Result<Self> {
-        let mut process =
-            Command::new(std::env::current_exe()?).arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let mut origin = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut origin)?;
-        Ok(Self { origin: origin.trim_end().to_owned(), process })
+        Ok(Self {
+            origin: origin.trim_end().to_owned(),
+            process,
+        })
     }
 }
 

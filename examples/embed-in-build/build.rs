@@ -16,7 +16,13 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=snapshot.json");
     // Never the token or the secret: cargo writes the values down under `target`, in clear text.
-    for switch in ["MODE_EMBED", "MODE_WORKSPACE", "MODE_BASE_URL", "DOCS_RS", "CARGO_NET_OFFLINE"] {
+    for switch in [
+        "MODE_EMBED",
+        "MODE_WORKSPACE",
+        "MODE_BASE_URL",
+        "DOCS_RS",
+        "CARGO_NET_OFFLINE",
+    ] {
         println!("cargo::rerun-if-env-changed={switch}");
     }
     if let Err(error) = embed() {
@@ -41,7 +47,9 @@ fn choose(out_dir: &Path) -> Result<(&'static str, Value)> {
     let is_required = match setting("MODE_EMBED").as_deref() {
         None | Some("refresh") => false,
         Some("require") => true,
-        Some(other) => return Err(format!("MODE_EMBED is {other:?}, not `refresh` or `require`").into()),
+        Some(other) => {
+            return Err(format!("MODE_EMBED is {other:?}, not `refresh` or `require`").into());
+        }
     };
     let reason = match live() {
         Ok(data) => return Ok(("live", data)),
@@ -50,10 +58,17 @@ fn choose(out_dir: &Path) -> Result<(&'static str, Value)> {
     };
     // Read no earlier: redirecting a fresh snapshot into the file empties it before the build starts.
     let data = snapshot().map_err(|error| format!("{reason}; and {error}"))?;
-    let days = now().saturating_sub(data["fetched_at"].as_u64().unwrap_or_default()) / (24 * 60 * 60);
-    tell("warning", &format!("not live, but the snapshot of {days} days ago: {reason}"));
+    let days =
+        now().saturating_sub(data["fetched_at"].as_u64().unwrap_or_default()) / (24 * 60 * 60);
+    tell(
+        "warning",
+        &format!("not live, but the snapshot of {days} days ago: {reason}"),
+    );
     // A file that never exists: the next build asks again.
-    println!("cargo::rerun-if-changed={}", out_dir.join("never-written").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        out_dir.join("never-written").display()
+    );
     Ok(("snapshot", data))
 }
 
@@ -62,12 +77,18 @@ fn snapshot() -> Result<Value> {
     let read = || -> Result<Value> {
         let data: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
         if data["schema"] != SCHEMA {
-            return Err(format!("its schema is {}, this build.rs reads {SCHEMA}", data["schema"]).into());
+            return Err(format!(
+                "its schema is {}, this build.rs reads {SCHEMA}",
+                data["schema"]
+            )
+            .into());
         }
         rust("snapshot", &data).map(|_| data)
     };
     let path = path.display();
-    read().map_err(|error| format!("{path} is of no use: {error}; bring it back with `git checkout {path}`").into())
+    read().map_err(|error| {
+        format!("{path} is of no use: {error}; bring it back with `git checkout {path}`").into()
+    })
 }
 
 #[cfg(feature = "live")]
@@ -83,7 +104,10 @@ fn live() -> Result<Value> {
         return Err("no network, as CARGO_NET_OFFLINE is true".into());
     }
     let needed = ["MODE_WORKSPACE", "MODE_API_TOKEN", "MODE_API_SECRET"];
-    let missing: Vec<&str> = needed.into_iter().filter(|name| setting(name).is_none()).collect();
+    let missing: Vec<&str> = needed
+        .into_iter()
+        .filter(|name| setting(name).is_none())
+        .collect();
     if !missing.is_empty() {
         return Err(format!("cannot ask Mode: set {}", missing.join(", ")).into());
     }
@@ -96,7 +120,13 @@ fn live() -> Result<Value> {
         .max_retry_delay(Duration::from_secs(5))
         .on_retry(|retry| {
             let wait = retry.delay().as_secs_f64();
-            tell("warning", &format!("asking again in {wait:.1} s: {}", with_causes(retry.error())));
+            tell(
+                "warning",
+                &format!(
+                    "asking again in {wait:.1} s: {}",
+                    with_causes(retry.error())
+                ),
+            );
         })
         .build()?
         .membership_counts(&workspace)?;
@@ -114,10 +144,19 @@ fn live() -> Result<Value> {
 /// The data as Rust. `{:?}` makes a literal of a text, and nothing in the text can end it.
 fn rust(source: &str, data: &Value) -> Result<String> {
     let number = |value: &Value| value.as_u64().ok_or("a number is missing");
-    let (fetched_at, total, active) = (number(&data["fetched_at"])?, number(&data["total"])?, number(&data["active"])?);
+    let (fetched_at, total, active) = (
+        number(&data["fetched_at"])?,
+        number(&data["total"])?,
+        number(&data["active"])?,
+    );
     let workspace = data["workspace"].as_str().ok_or("`workspace` is missing")?;
-    let states = data["by_state"].as_object().ok_or("`by_state` is missing")?.iter();
-    let by_state = states.map(|(state, people)| Ok((state, number(people)?))).collect::<Result<Vec<_>>>()?;
+    let states = data["by_state"]
+        .as_object()
+        .ok_or("`by_state` is missing")?
+        .iter();
+    let by_state = states
+        .map(|(state, people)| Ok((state, number(people)?)))
+        .collect::<Result<Vec<_>>>()?;
     let snapshot = serde_json::to_string_pretty(data)?;
     Ok(format!(
         "pub const SOURCE: &str = {source:?};\n\
@@ -132,17 +171,25 @@ fn rust(source: &str, data: &Value) -> Result<String> {
 
 /// An environment variable. An empty one counts as unset.
 fn setting(name: &str) -> Option<String> {
-    env::var_os(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into())
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(|value| value.to_string_lossy().into())
 }
 
 /// Seconds since 1970: the age is a subtraction, and a date would take a library.
 fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn with_causes(error: &dyn Error) -> String {
     let chain = iter::successors(Some(error), |&error| error.source());
-    chain.map(|error| error.to_string()).collect::<Vec<_>>().join(": ")
+    chain
+        .map(|error| error.to_string())
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// In one line: cargo would take the next one for an instruction.

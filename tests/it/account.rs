@@ -14,7 +14,10 @@ fn server_of_a_key(verify: &str, key: &str) -> FakeMode {
     server.on("/api/account", Reply::error(400, "bad_request", REFUSED));
     server.on("/api/verify", Reply::json(200, verify));
     server.on("/api/acme/api_keys/7", Reply::json(200, key));
-    server.on("/api/bob", Reply::json(200, r#"{"username": "bob", "id": "42", "avatar": null}"#));
+    server.on(
+        "/api/bob",
+        Reply::json(200, r#"{"username": "bob", "id": "42", "avatar": null}"#),
+    );
     server
 }
 
@@ -36,10 +39,17 @@ fn account_is_the_user_object() {
     server.on("/api/account", Reply::json(200, user));
     let account = client(&server).account().unwrap();
     assert_eq!(
-        (account.username.as_str(), account.name.as_deref(), account.id.as_deref()),
+        (
+            account.username.as_str(),
+            account.name.as_deref(),
+            account.id.as_deref()
+        ),
         ("ada", Some("Ada"), Some("7"))
     );
-    assert_eq!((account.token.as_deref(), account.email), (Some("u1"), None));
+    assert_eq!(
+        (account.token.as_deref(), account.email),
+        (Some("u1"), None)
+    );
     assert_eq!(account.created_at.as_deref(), Some("2024-01-01T00:00:00Z"));
     assert_eq!(server.targets().len(), 1);
 }
@@ -47,21 +57,45 @@ fn account_is_the_user_object() {
 #[test]
 fn an_id_is_a_number_or_a_text() {
     let server = FakeMode::start();
-    for (id, read) in [("7", "7"), ("-7", "-7"), (r#""x-7""#, "x-7"), ("18446744073709551615", "18446744073709551615")]
-    {
-        server.on("/api/account", Reply::json(200, format!(r#"{{"username": "ada", "id": {id}}}"#)));
+    for (id, read) in [
+        ("7", "7"),
+        ("-7", "-7"),
+        (r#""x-7""#, "x-7"),
+        ("18446744073709551615", "18446744073709551615"),
+    ] {
+        server.on(
+            "/api/account",
+            Reply::json(200, format!(r#"{{"username": "ada", "id": {id}}}"#)),
+        );
         assert_eq!(client(&server).account().unwrap().id.as_deref(), Some(read));
     }
-    server.on("/api/account", Reply::json(200, r#"{"username": "ada", "id": null}"#));
+    server.on(
+        "/api/account",
+        Reply::json(200, r#"{"username": "ada", "id": null}"#),
+    );
     assert_eq!(client(&server).account().unwrap().id, None);
 }
 
 #[test]
 fn a_key_leads_to_its_member() {
-    let server = server_of_a_key(VERIFY, r#"{"token_name": "ci", "_links": {"member": {"href": "/api/bob"}}}"#);
+    let server = server_of_a_key(
+        VERIFY,
+        r#"{"token_name": "ci", "_links": {"member": {"href": "/api/bob"}}}"#,
+    );
     let account = client(&server).account().unwrap();
-    assert_eq!((account.username.as_str(), account.id.as_deref()), ("bob", Some("42")));
-    assert_eq!(server.targets(), ["/api/account", "/api/verify", "/api/acme/api_keys/7", "/api/bob"]);
+    assert_eq!(
+        (account.username.as_str(), account.id.as_deref()),
+        ("bob", Some("42"))
+    );
+    assert_eq!(
+        server.targets(),
+        [
+            "/api/account",
+            "/api/verify",
+            "/api/acme/api_keys/7",
+            "/api/bob"
+        ]
+    );
 }
 
 #[test]
@@ -69,23 +103,48 @@ fn without_a_usable_member_the_first_refusal_comes_back() {
     let key = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
     let cases = [
         (VERIFY.to_owned(), "{}".to_owned(), 3),
-        (VERIFY.to_owned(), r#"{"_links": {"member": null}}"#.to_owned(), 3),
+        (
+            VERIFY.to_owned(),
+            r#"{"_links": {"member": null}}"#.to_owned(),
+            3,
+        ),
         (VERIFY.to_owned(), key("null"), 3),
         (VERIFY.to_owned(), key("7"), 3),
-        (VERIFY.to_owned(), key(r#""https://evil.example/api/bob""#), 3),
+        (
+            VERIFY.to_owned(),
+            key(r#""https://evil.example/api/bob""#),
+            3,
+        ),
         (VERIFY.to_owned(), key(r#""//evil.example/api/bob""#), 3),
         (VERIFY.to_owned(), key(r#""/api/../admin""#), 3),
         (VERIFY.to_owned(), key(r#""/api/<bob>""#), 3),
-        (VERIFY.to_owned(), key(&format!("\"/api/{}\"", "x".repeat(70_000))), 3),
+        (
+            VERIFY.to_owned(),
+            key(&format!("\"/api/{}\"", "x".repeat(70_000))),
+            3,
+        ),
         (VERIFY.to_owned(), key(r#""/api/bob\r\nX: y""#), 3),
-        (r#"{"workspace": "acme"}"#.to_owned(), key(r#""/api/bob""#), 2),
+        (
+            r#"{"workspace": "acme"}"#.to_owned(),
+            key(r#""/api/bob""#),
+            2,
+        ),
     ];
     for (verify, key, requests) in cases {
         let server = server_of_a_key(&verify, &key);
         let error = client(&server).account().unwrap_err();
-        assert_eq!((error.kind(), error.status()), (ErrorKind::BadRequest, Some(400)), "{key}");
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::BadRequest, Some(400)),
+            "{key}"
+        );
         assert_eq!(error.api_message(), Some(REFUSED));
-        assert!(error.to_string().starts_with("GET /api/account: 400 bad_request: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("GET /api/account: 400 bad_request: "),
+            "{error}"
+        );
         assert!(error.to_string().contains("verify()"), "{error}");
         assert_eq!(server.targets().len(), requests, "{key}");
     }
@@ -95,13 +154,18 @@ fn without_a_usable_member_the_first_refusal_comes_back() {
 fn what_the_detour_does_not_look_at_does_not_matter() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let verify = VERIFY.replacen('{', &format!(r#"{{"x": {deep}, "#), 1);
-    let server =
-        server_of_a_key(&verify, &format!(r#"{{"y": {deep}, "_links": {{"member": {{"href": "/api/bob"}}}}}}"#));
+    let server = server_of_a_key(
+        &verify,
+        &format!(r#"{{"y": {deep}, "_links": {{"member": {{"href": "/api/bob"}}}}}}"#),
+    );
     assert_eq!(client(&server).account().unwrap().username, "bob");
     let error = format!(r#"{{"x": {deep}, "y": 1e400, "id": "forbidden", "message": "no"}}"#);
     server.on("/api/verify", Reply::json(422, error));
     let error = client(&server).verify().unwrap_err();
-    assert_eq!((error.kind(), error.api_message()), (ErrorKind::Forbidden, Some("no")));
+    assert_eq!(
+        (error.kind(), error.api_message()),
+        (ErrorKind::Forbidden, Some("no"))
+    );
 }
 
 #[test]
@@ -109,11 +173,22 @@ fn a_failure_on_the_way_comes_back_as_it_is() {
     let server = server_of_a_key(VERIFY, "{}");
     server.on("/api/acme/api_keys/7", Reply::error(403, "forbidden", "no"));
     let error = client(&server).account().unwrap_err();
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Forbidden, Some(403)));
-    assert!(error.to_string().starts_with("GET /api/acme/api_keys/7: 403 forbidden: no"), "{error}");
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Forbidden, Some(403))
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("GET /api/acme/api_keys/7: 403 forbidden: no"),
+        "{error}"
+    );
 
     let server = server_of_a_key("<html>", "{}");
-    assert_eq!(client(&server).account().unwrap_err().kind(), ErrorKind::Decode);
+    assert_eq!(
+        client(&server).account().unwrap_err().kind(),
+        ErrorKind::Decode
+    );
 }
 
 #[test]

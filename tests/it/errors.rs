@@ -10,7 +10,12 @@ use crate::{FULL, SECRET, TOKEN, builder, client, serving};
 fn error_of(reply: Reply) -> Error {
     let server = FakeMode::start();
     server.on("/api/x", reply);
-    builder(&server).max_retries(0).build().unwrap().get::<()>("/api/x?q=1").unwrap_err()
+    builder(&server)
+        .max_retries(0)
+        .build()
+        .unwrap()
+        .get::<()>("/api/x?q=1")
+        .unwrap_err()
 }
 
 #[test]
@@ -32,7 +37,11 @@ fn each_status_has_its_kind() {
     let server = FakeMode::start();
     let client = builder(&server).max_retries(0).build().unwrap();
     for (status, kind) in table {
-        let framing = if matches!(status, 204 | 304) { Framing::None } else { Framing::Length };
+        let framing = if matches!(status, 204 | 304) {
+            Framing::None
+        } else {
+            Framing::Length
+        };
         server.on("/api/x", Reply::json(status, "").framing(framing));
         let error = client.get::<()>("/api/x").unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)));
@@ -53,7 +62,10 @@ fn the_id_overrides_the_kind_but_not_the_retry() {
     for (id, kind) in ids {
         for status in [302, 403, 422, 429, 500] {
             let error = error_of(Reply::error(status, id, "m"));
-            assert_eq!((error.kind(), error.status(), error.api_id()), (kind, Some(status), Some(id)));
+            assert_eq!(
+                (error.kind(), error.status(), error.api_id()),
+                (kind, Some(status), Some(id))
+            );
             assert_eq!(error.is_retryable(), matches!(status, 429 | 500));
         }
     }
@@ -67,22 +79,49 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
             Reply::error(404, "not_found", "no such place"),
             "404 not_found: no such place (verify the workspace name, the one in app.mode.com/<workspace>)",
         ),
-        (Reply::error(401, "unauthorized", "who?"), "401 unauthorized: who? (check token and secret)"),
-        (Reply::error(403, "forbidden", "no"), "403 forbidden: no (the key lacks permission for this)"),
-        (Reply::json(404, "<html>"), "404 (verify the workspace name, the one in app.mode.com/<workspace>)"),
-        (Reply::json(500, r#"{"message": "oops"}"#), "500: oops (a failure on Mode's side: try later)"),
         (
-            Reply::json(422, r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#),
+            Reply::error(401, "unauthorized", "who?"),
+            "401 unauthorized: who? (check token and secret)",
+        ),
+        (
+            Reply::error(403, "forbidden", "no"),
+            "403 forbidden: no (the key lacks permission for this)",
+        ),
+        (
+            Reply::json(404, "<html>"),
+            "404 (verify the workspace name, the one in app.mode.com/<workspace>)",
+        ),
+        (
+            Reply::json(500, r#"{"message": "oops"}"#),
+            "500: oops (a failure on Mode's side: try later)",
+        ),
+        (
+            Reply::json(
+                422,
+                r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#,
+            ),
             "422 invalid: name: is taken, is short; x: 1",
         ),
         (
-            Reply::json(409, r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#),
+            Reply::json(
+                409,
+                r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#,
+            ),
             "409: a: -1; b: 1.5; c: true; d: ; e: 1, , ",
         ),
         (Reply::json(418, r#"{"id": 7, "message": null}"#), "418 7"),
-        (Reply::json(429, "").header("Retry-After", "17"), "429 (wait 17 s)"),
-        (Reply::json(429, ""), "429 (slow down: Mode allows about 40 requests in 10 seconds)"),
-        (Reply::json(301, "").header("Location", "/secret-place"), "301"),
+        (
+            Reply::json(429, "").header("Retry-After", "17"),
+            "429 (wait 17 s)",
+        ),
+        (
+            Reply::json(429, ""),
+            "429 (slow down: Mode allows about 40 requests in 10 seconds)",
+        ),
+        (
+            Reply::json(301, "").header("Location", "/secret-place"),
+            "301",
+        ),
     ] {
         assert_eq!(error_of(reply).to_string(), format!("GET /api/x: {text}"));
     }
@@ -108,7 +147,10 @@ fn an_error_body_never_hides_the_status() {
     ] {
         let server = serving(reply);
         let error = client(&server).memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), error.status()), (ErrorKind::Forbidden, Some(403)));
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::Forbidden, Some(403))
+        );
         assert_eq!(server.targets(), [FULL]);
     }
 }
@@ -120,16 +162,28 @@ fn the_message_is_blanked_then_cut_then_escaped() {
         assert_eq!(error.api_id(), error.api_message());
         error.api_message().unwrap().to_owned()
     };
-    assert_eq!(message("caf\u{e9} \u{1f600} it's \"so\" \\"), "caf\u{e9} \u{1f600} it's \"so\" \\");
+    assert_eq!(
+        message("caf\u{e9} \u{1f600} it's \"so\" \\"),
+        "caf\u{e9} \u{1f600} it's \"so\" \\"
+    );
     assert_eq!(
         message("\u{1b}[2J\u{202e}evil\u{200b}\r\n\u{9b}"),
         "\\u{1b}[2J\\u{202e}evil\\u{200b}\\u{d}\\u{a}\\u{9b}"
     );
     assert_eq!(message(&"\u{e9}".repeat(301)), "\u{e9}".repeat(300));
-    assert_eq!(message(&format!("{}{SECRET}", "x".repeat(290))), format!("{}[redacted]", "x".repeat(290)));
-    assert_eq!(message(&format!("{}{SECRET}y", "x".repeat(299))), format!("{}[", "x".repeat(299)));
+    assert_eq!(
+        message(&format!("{}{SECRET}", "x".repeat(290))),
+        format!("{}[redacted]", "x".repeat(290))
+    );
+    assert_eq!(
+        message(&format!("{}{SECRET}y", "x".repeat(299))),
+        format!("{}[", "x".repeat(299))
+    );
     assert_eq!(message(&format!("{TOKEN}:{SECRET}")), "[redacted]");
-    assert_eq!(message(&format!("{TOKEN}{TOKEN} {SECRET}x")), "[redacted] [redacted]x");
+    assert_eq!(
+        message(&format!("{TOKEN}{TOKEN} {SECRET}x")),
+        "[redacted] [redacted]x"
+    );
 }
 
 #[test]
@@ -142,38 +196,68 @@ fn all_of_the_credentials_is_blanked_and_nothing_else() {
         ("aaa", "xyz", "abcdefg [redacted] xaby"),
         ("xab", "***y", "abcdefg aaaa [redacted]y"),
     ] {
-        let client =
-            Client::builder(Credentials::new(token, secret).unwrap()).base_url(server.origin()).build().unwrap();
-        assert_eq!(client.get::<()>("/api/overlap").unwrap_err().api_message(), Some(message));
+        let client = Client::builder(Credentials::new(token, secret).unwrap())
+            .base_url(server.origin())
+            .build()
+            .unwrap();
+        assert_eq!(
+            client.get::<()>("/api/overlap").unwrap_err().api_message(),
+            Some(message)
+        );
     }
-    for (token, secret, message) in
-        [("a", "b", "a b ab abc abcd"), ("ab", "ab", "a b ab abc abcd"), ("abc", "b", "a b ab [redacted] [redacted]d")]
-    {
-        let client =
-            Client::builder(Credentials::new(token, secret).unwrap()).base_url(server.origin()).build().unwrap();
+    for (token, secret, message) in [
+        ("a", "b", "a b ab abc abcd"),
+        ("ab", "ab", "a b ab abc abcd"),
+        ("abc", "b", "a b ab [redacted] [redacted]d"),
+    ] {
+        let client = Client::builder(Credentials::new(token, secret).unwrap())
+            .base_url(server.origin())
+            .build()
+            .unwrap();
         let error = client.memberships("acme").unwrap_err();
         assert_eq!(error.api_message(), Some(message));
-        assert!(error.to_string().starts_with("GET /api/acme/memberships: 400 "));
+        assert!(
+            error
+                .to_string()
+                .starts_with("GET /api/acme/memberships: 400 ")
+        );
     }
 }
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
     for (body, text) in [
-        ("[{\"state\": \"active\"},\n {\"name\": \"x\"}]", "missing field `state` at line 2 column 14"),
-        (r#"{"_embedded": {}}"#, "missing field `memberships` at line 1 column 16"),
+        (
+            "[{\"state\": \"active\"},\n {\"name\": \"x\"}]",
+            "missing field `state` at line 2 column 14",
+        ),
+        (
+            r#"{"_embedded": {}}"#,
+            "missing field `memberships` at line 1 column 16",
+        ),
         ("{}", "missing field `_embedded` at line 1 column 2"),
         (
             r#"[{"state": "active", "admin": "ada@example.com"}]"#,
             "JSON of another shape than expected at line 1 column 47",
         ),
-        (r#"[{"state": "active""#, "JSON that ends too early at line 1 column 19"),
+        (
+            r#"[{"state": "active""#,
+            "JSON that ends too early at line 1 column 19",
+        ),
         ("<html>ada@example.com", "not JSON at line 1 column 1"),
     ] {
-        let error = client(&serving(Reply::json(200, body))).memberships("acme").unwrap_err();
-        assert_eq!(error.to_string(), format!("GET {FULL}: cannot read the answer: {text}"));
+        let error = client(&serving(Reply::json(200, body)))
+            .memberships("acme")
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("GET {FULL}: cannot read the answer: {text}")
+        );
         assert!(std::error::Error::source(&error).is_none());
-        assert_eq!((error.kind(), error.status(), error.attempts()), (ErrorKind::Decode, None, 1));
+        assert_eq!(
+            (error.kind(), error.status(), error.attempts()),
+            (ErrorKind::Decode, None, 1)
+        );
     }
 }
 
@@ -189,7 +273,10 @@ fn credentials_that_cannot_be_are_refused_with_the_reason() {
         ("t:u", "s", "the token must not contain `:`"),
     ] {
         let error = Credentials::new(token, secret).unwrap_err();
-        assert_eq!((error.kind(), error.to_string()), (ErrorKind::InvalidInput, text.to_owned()));
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::InvalidInput, text.to_owned())
+        );
         assert_eq!(error.attempts(), 0);
     }
     Credentials::new("t \u{e9}", "s: s").unwrap();
@@ -199,15 +286,24 @@ fn credentials_that_cannot_be_are_refused_with_the_reason() {
 fn credentials_come_from_the_environment() {
     let name = "errors::credentials_come_from_the_environment";
     for (token, secret, expected) in [
-        ("", "", "missing credentials: set MODE_API_TOKEN and MODE_API_SECRET"),
+        (
+            "",
+            "",
+            "missing credentials: set MODE_API_TOKEN and MODE_API_SECRET",
+        ),
         ("t", "", "missing credentials: set MODE_API_SECRET"),
         ("", "s", "missing credentials: set MODE_API_TOKEN"),
         ("t", "s\n", "the secret ends with a newline: trim it"),
         ("t", "s", ""),
     ] {
-        let variables = [("MODE_API_TOKEN", token), ("MODE_API_SECRET", secret), ("EXPECTED", expected)];
+        let variables = [
+            ("MODE_API_TOKEN", token),
+            ("MODE_API_SECRET", secret),
+            ("EXPECTED", expected),
+        ];
         if crate::in_own_process(name, &variables) {
-            let text = Credentials::from_env().map_or_else(|error| error.to_string(), |_| String::new());
+            let text =
+                Credentials::from_env().map_or_else(|error| error.to_string(), |_| String::new());
             assert_eq!(text, std::env::var("EXPECTED").unwrap());
             return;
         }

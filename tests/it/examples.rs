@@ -18,7 +18,9 @@ mod list_users;
 #[path = "../../examples/sync_users.rs"]
 mod sync_users;
 
-fn printed(print: impl FnOnce(&mut dyn std::io::Write) -> Result<(), Box<dyn std::error::Error>>) -> String {
+fn printed(
+    print: impl FnOnce(&mut dyn std::io::Write) -> Result<(), Box<dyn std::error::Error>>,
+) -> String {
     let mut out = Vec::new();
     print(&mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -34,14 +36,24 @@ fn they_agree_with_the_guides() {
     // As the guides do it: iterate the array, print each, count those whose state is `active`.
     let array: Vec<Value> = serde_json::from_str(&people.memberships_json()).unwrap();
     let line = |row: &Value| {
-        format!("User: {}, State: {}\n", row["member_username"].as_str().unwrap_or("-"), row["state"].as_str().unwrap())
+        format!(
+            "User: {}, State: {}\n",
+            row["member_username"].as_str().unwrap_or("-"),
+            row["state"].as_str().unwrap()
+        )
     };
     let lines: String = array.iter().map(line).collect();
     let active = array.iter().filter(|row| row["state"] == "active").count();
 
-    assert_eq!(printed(|out| list_users::list_users(&client, "acme", false, out)), lines);
+    assert_eq!(
+        printed(|out| list_users::list_users(&client, "acme", false, out)),
+        lines
+    );
     let chart = printed(|out| active_users::active_users(&client, "acme", out));
-    assert_eq!(chart.lines().next(), Some(&*format!("Active Users Count: {active}")));
+    assert_eq!(
+        chart.lines().next(),
+        Some(&*format!("Active Users Count: {active}"))
+    );
     assert_eq!(chart.lines().count(), 1 + people.states().len());
 
     let json = printed(|out| list_users::list_users(&client, "acme", true, out));
@@ -55,18 +67,36 @@ fn check_access_names_the_person_where_there_is_one() {
     Workspace::new("acme", 8).serve(&server);
     let client = client(&server);
     let lines = |person: &str| format!("Workspace: acme\nScope: workspace\nBelongs to: {person}\n");
-    assert_eq!(printed(|out| check_access::check_access(&client, out)), lines("ada1"));
+    assert_eq!(
+        printed(|out| check_access::check_access(&client, out)),
+        lines("ada1")
+    );
 
-    server.on("/api/verify", Reply::json(200, r#"{"workspace": "acme", "api_key_scope": "workspace"}"#));
-    assert_eq!(printed(|out| check_access::check_access(&client, out)), lines("no person"));
+    server.on(
+        "/api/verify",
+        Reply::json(
+            200,
+            r#"{"workspace": "acme", "api_key_scope": "workspace"}"#,
+        ),
+    );
+    assert_eq!(
+        printed(|out| check_access::check_access(&client, out)),
+        lines("no person")
+    );
 }
 
 #[test]
 fn an_empty_workspace_is_no_trouble() {
     let server = crate::serving(Reply::json(200, "[]"));
     let client = client(&server);
-    assert_eq!(printed(|out| list_users::list_users(&client, "acme", false, out)), "");
-    assert_eq!(printed(|out| active_users::active_users(&client, "acme", out)), "Active Users Count: 0\n");
+    assert_eq!(
+        printed(|out| list_users::list_users(&client, "acme", false, out)),
+        ""
+    );
+    assert_eq!(
+        printed(|out| active_users::active_users(&client, "acme", out)),
+        "Active Users Count: 0\n"
+    );
 }
 
 /// What `sync_users` writes for this directory, and whether it says that all is in sync.
@@ -75,17 +105,30 @@ fn synced(directory: &str) -> Result<(String, bool), String> {
         {"username": null, "email": "Ben@Example.com", "state": "invited"},
         {"username": "eva", "email": null, "state": "banned"}]"#;
     let server = FakeMode::start();
-    server.on(crate::LITE, Reply::json(200, format!(r#"{{"_embedded": {{"memberships": {rows}}}}}"#)));
+    server.on(
+        crate::LITE,
+        Reply::json(
+            200,
+            format!(r#"{{"_embedded": {{"memberships": {rows}}}}}"#),
+        ),
+    );
     let mut out = Vec::new();
     let result = sync_users::sync_users(&client(&server), "acme", directory.as_bytes(), &mut out);
-    result.map(|same| (String::from_utf8(out).unwrap(), same)).map_err(|error| error.to_string())
+    result
+        .map(|same| (String::from_utf8(out).unwrap(), same))
+        .map_err(|error| error.to_string())
 }
 
 #[test]
 fn sync_users_tells_the_differences() {
-    let same =
-        "\u{feff}state, email ,username,shoe size\nactive,,ada,44\ninvited,ben@example.com,,\nbanned,x@y,EVA,1\n";
-    assert_eq!(synced(same), Ok(("3 in the directory, 3 in Mode, 0 differences\n".into(), true)));
+    let same = "\u{feff}state, email ,username,shoe size\nactive,,ada,44\ninvited,ben@example.com,,\nbanned,x@y,EVA,1\n";
+    assert_eq!(
+        synced(same),
+        Ok((
+            "3 in the directory, 3 in Mode, 0 differences\n".into(),
+            true
+        ))
+    );
 
     let other = "username,email,state\nada,,banned\nzoe,zoe@example.com,active\nnoname,BEN@example.com,invited\n";
     let lines = "state  ada: active in Mode, banned in the directory\nadd    zoe (active)\nremove eva (banned)\n\
@@ -93,7 +136,13 @@ fn sync_users_tells_the_differences() {
     assert_eq!(synced(other), Ok((lines.into(), false)));
 
     let nobody = synced("username,email,state\n").unwrap();
-    assert!(nobody.0.starts_with("remove ada (active)\nremove Ben@Example.com (invited)\n") && !nobody.1, "{nobody:?}");
+    assert!(
+        nobody
+            .0
+            .starts_with("remove ada (active)\nremove Ben@Example.com (invited)\n")
+            && !nobody.1,
+        "{nobody:?}"
+    );
 }
 
 #[test]
@@ -101,14 +150,28 @@ fn sync_users_refuses_what_it_cannot_compare() {
     for (directory, text) in [
         ("", "no column `username`"),
         ("username,email\nada,\n", "no column `state`"),
-        ("username,email,state\nada,active\n", "found record with 2 fields"),
-        ("username,email,state\n,,active\n", "row 1 of the directory has neither username nor email"),
-        ("username,email,state\nada,,active\n,ada@example.com,active\n", "ada@example.com is in the directory twice"),
+        (
+            "username,email,state\nada,active\n",
+            "found record with 2 fields",
+        ),
+        (
+            "username,email,state\n,,active\n",
+            "row 1 of the directory has neither username nor email",
+        ),
+        (
+            "username,email,state\nada,,active\n,ada@example.com,active\n",
+            "ada@example.com is in the directory twice",
+        ),
     ] {
         let error = synced(directory).unwrap_err();
         assert!(error.contains(text), "{error}");
     }
     let server = FakeMode::start();
-    let result = sync_users::sync_users(&client(&server), "acme", &b"username,email,state\n"[..], &mut Vec::new());
+    let result = sync_users::sync_users(
+        &client(&server),
+        "acme",
+        &b"username,email,state\n"[..],
+        &mut Vec::new(),
+    );
     assert!(result.unwrap_err().to_string().contains("404"));
 }

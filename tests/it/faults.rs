@@ -19,8 +19,14 @@ fn broken_connections() -> Vec<(&'static str, Reply)> {
     vec![
         ("close before any byte", Reply::close()),
         ("reset", Reply::reset()),
-        ("half a header", Reply::raw("HTTP/1.1 200 OK\r\nContent-Len")),
-        ("short Content-Length", good().framing(Framing::LyingLength(1000))),
+        (
+            "half a header",
+            Reply::raw("HTTP/1.1 200 OK\r\nContent-Len"),
+        ),
+        (
+            "short Content-Length",
+            good().framing(Framing::LyingLength(1000)),
+        ),
         ("cut chunk", good().framing(Framing::CutChunk)),
         ("cut amid a chunk's size", chunked("1a")),
         ("cut before a chunk", chunked("1a\r")),
@@ -28,12 +34,17 @@ fn broken_connections() -> Vec<(&'static str, Reply)> {
         ("cut amid the last chunk", chunked("2\r\n[]\r\n0")),
         ("cut amid the header", good().cut(20)),
         ("cut amid the body", good().cut(good_length() - 5)),
-        ("a length of 2^64-1 that closes", good().framing(Framing::LyingLength(u64::MAX))),
+        (
+            "a length of 2^64-1 that closes",
+            good().framing(Framing::LyingLength(u64::MAX)),
+        ),
     ]
 }
 
 fn chunked(body: &str) -> Reply {
-    Reply::raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"))
+    Reply::raw(format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+    ))
 }
 
 /// How long `GOOD` is on the wire.
@@ -41,7 +52,11 @@ fn good_length() -> usize {
     use std::io::{Read, Write};
     let server = serving(good());
     let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
-    write!(stream, "GET {FULL} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {FULL} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap()
 }
@@ -51,8 +66,16 @@ fn broken_connections_are_tried_four_times() {
     for (fault, reply) in broken_connections() {
         let server = serving(reply);
         let error = client(&server).memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), server.targets().len()), (ErrorKind::Transport, 4), "{fault}: {error}");
-        assert_eq!((error.attempts(), error.status(), error.is_retryable()), (4, None, true), "{fault}");
+        assert_eq!(
+            (error.kind(), server.targets().len()),
+            (ErrorKind::Transport, 4),
+            "{fault}: {error}"
+        );
+        assert_eq!(
+            (error.attempts(), error.status(), error.is_retryable()),
+            (4, None, true),
+            "{fault}"
+        );
     }
 }
 
@@ -74,7 +97,11 @@ fn what_breaks_once_is_made_good() {
     for (fault, reply) in broken_connections() {
         let server = serving(good());
         server.script(FULL, [reply, good()]);
-        assert_eq!(client(&server).memberships("acme").unwrap().len(), 1, "{fault}");
+        assert_eq!(
+            client(&server).memberships("acme").unwrap().len(),
+            1,
+            "{fault}"
+        );
         assert_eq!(server.targets().len(), 2, "{fault}");
     }
 }
@@ -100,14 +127,30 @@ fn what_is_no_http_is_not_tried_again() {
     for (fault, reply) in [
         ("garbage", Reply::raw("SSH-2.0-OpenSSH_9.6\r\n\r\n")),
         ("binary", Reply::raw(vec![0xff; 500])),
-        ("header too large", good().header("X-Large", &"x".repeat(70_000))),
-        ("too many headers", (0..500).fold(good(), |reply, n| reply.header(&format!("X-{n}"), "x"))),
-        ("two different lengths", good().header("Content-Length", "7")),
-        ("a chunk size that is none", Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")),
+        (
+            "header too large",
+            good().header("X-Large", &"x".repeat(70_000)),
+        ),
+        (
+            "too many headers",
+            (0..500).fold(good(), |reply, n| reply.header(&format!("X-{n}"), "x")),
+        ),
+        (
+            "two different lengths",
+            good().header("Content-Length", "7"),
+        ),
+        (
+            "a chunk size that is none",
+            Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
+        ),
     ] {
         let server = serving(reply);
         let error = client(&server).memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), server.targets().len()), (ErrorKind::Transport, 1), "{fault}: {error}");
+        assert_eq!(
+            (error.kind(), server.targets().len()),
+            (ErrorKind::Transport, 1),
+            "{fault}: {error}"
+        );
         assert!(!error.is_retryable(), "{fault}");
     }
 }
@@ -115,10 +158,20 @@ fn what_is_no_http_is_not_tried_again() {
 #[cfg(feature = "rustls")]
 #[test]
 fn a_name_that_does_not_resolve_is_not_tried_again() {
-    if crate::in_own_process("faults::a_name_that_does_not_resolve_is_not_tried_again", &[]) {
-        let client = builder_at("https://no-such-host.invalid".into()).on_retry(|_| panic!("no wait")).build().unwrap();
+    if crate::in_own_process(
+        "faults::a_name_that_does_not_resolve_is_not_tried_again",
+        &[],
+    ) {
+        let client = builder_at("https://no-such-host.invalid".into())
+            .on_retry(|_| panic!("no wait"))
+            .build()
+            .unwrap();
         let error = client.verify().unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 1), "{error}");
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::Transport, 1),
+            "{error}"
+        );
     }
 }
 
@@ -135,21 +188,28 @@ fn silence_and_dripping_end_at_the_timeout() {
         ("silence", Reply::silence()),
         ("dripping header", large.clone().drip(drip)),
         ("dripping body", large.clone().drip_body(drip)),
-        ("dripping chunks", large.drip_body(drip).framing(Framing::Chunked)),
+        (
+            "dripping chunks",
+            large.drip_body(drip).framing(Framing::Chunked),
+        ),
     ];
     std::thread::scope(|scope| {
         for (fault, reply) in &cases {
             for attempt_timeout in [30_000, 800] {
                 scope.spawn(move || {
                     let server = serving(reply.clone());
-                    let client =
-                        builder(&server).timeout(TIMEOUT).attempt_timeout(Duration::from_millis(attempt_timeout));
+                    let client = builder(&server)
+                        .timeout(TIMEOUT)
+                        .attempt_timeout(Duration::from_millis(attempt_timeout));
                     let start = Instant::now();
                     let error = client.build().unwrap().memberships("acme").unwrap_err();
                     let took = start.elapsed().as_millis();
                     assert_eq!(error.kind(), ErrorKind::Timeout, "{fault}: {error}");
                     assert!(IN_TIME.contains(&took), "{fault}: {took} ms");
-                    assert!(server.targets().len() <= 4 && error.is_retryable(), "{fault}");
+                    assert!(
+                        server.targets().len() <= 4 && error.is_retryable(),
+                        "{fault}"
+                    );
                 });
             }
         }
@@ -161,9 +221,14 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
     let slow = Duration::from_millis(300);
     let endless = serving(Reply::close());
     endless.route(FULL, move |request| {
-        let page: usize = request.query("page").map_or(1, |page| page.parse().unwrap());
+        let page: usize = request
+            .query("page")
+            .map_or(1, |page| page.parse().unwrap());
         let links = r#""_links": {"next_page": {"href": "/x"}}"#;
-        let body = format!(r#"{{{links}, "_embedded": {{"memberships": [{}]}}}}"#, rows(page..page + 1));
+        let body = format!(
+            r#"{{{links}, "_embedded": {{"memberships": [{}]}}}}"#,
+            rows(page..page + 1)
+        );
         Reply::json(200, body).delay(slow)
     });
     let fallback = serving(Reply::error(404, "not_found", "").delay(slow));
@@ -171,17 +236,25 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
     let retries = serving(Reply::json(503, "").delay(slow));
 
     std::thread::scope(|scope| {
-        for (server, kind) in
-            [(&endless, ErrorKind::Timeout), (&fallback, ErrorKind::Timeout), (&retries, ErrorKind::Timeout)]
-        {
+        for (server, kind) in [
+            (&endless, ErrorKind::Timeout),
+            (&fallback, ErrorKind::Timeout),
+            (&retries, ErrorKind::Timeout),
+        ] {
             scope.spawn(move || {
                 let client = builder(server).timeout(TIMEOUT).max_retries(u32::MAX);
-                let client = client.max_retry_delay(Duration::from_millis(1)).build().unwrap();
+                let client = client
+                    .max_retry_delay(Duration::from_millis(1))
+                    .build()
+                    .unwrap();
                 let start = Instant::now();
                 let error = client.memberships("acme").unwrap_err();
                 let took = start.elapsed().as_millis();
                 assert!(IN_TIME.contains(&took), "{took} ms: {error}");
-                assert!(matches!(error.kind(), k if k == kind || k == ErrorKind::Server), "{error}");
+                assert!(
+                    matches!(error.kind(), k if k == kind || k == ErrorKind::Server),
+                    "{error}"
+                );
             });
         }
     });
@@ -190,25 +263,55 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
 #[test]
 fn bodies_that_are_no_answer_are_refused_at_once() {
     for (fault, reply) in [
-        ("close-delimited, cut short", Reply::json(200, &GOOD[..20]).framing(Framing::UntilClose)),
+        (
+            "close-delimited, cut short",
+            Reply::json(200, &GOOD[..20]).framing(Framing::UntilClose),
+        ),
         ("empty", Reply::json(200, "")),
-        ("empty chunked", Reply::json(200, "").framing(Framing::Chunked)),
+        (
+            "empty chunked",
+            Reply::json(200, "").framing(Framing::Chunked),
+        ),
         ("null", Reply::json(200, "null")),
         ("HTML", Reply::bytes(200, "text/html", "<!DOCTYPE html>")),
-        ("invalid UTF-8", Reply::bytes(200, "application/json", &b"[{\"state\": \"\xff\"}]"[..])),
+        (
+            "invalid UTF-8",
+            Reply::bytes(200, "application/json", &b"[{\"state\": \"\xff\"}]"[..]),
+        ),
         (
             "invalid UTF-8 where nobody looks",
             Reply::bytes(200, "x", &b"[{\"state\": \"active\", \"x\": \"\xff\"}]"[..]),
         ),
-        ("a second encoding", good().header("Content-Encoding", "identity").header("Content-Encoding", "br")),
-        ("an encoding that is no text", good().header("Content-Encoding", "\u{e4}")),
-        ("an encoding unknown to us", good().header("Content-Encoding", "br")),
-        ("gzip in capitals", good().header("Content-Encoding", "GZIP")),
-        ("gzip twice", good().header("Content-Encoding", "gzip, gzip")),
+        (
+            "a second encoding",
+            good()
+                .header("Content-Encoding", "identity")
+                .header("Content-Encoding", "br"),
+        ),
+        (
+            "an encoding that is no text",
+            good().header("Content-Encoding", "\u{e4}"),
+        ),
+        (
+            "an encoding unknown to us",
+            good().header("Content-Encoding", "br"),
+        ),
+        (
+            "gzip in capitals",
+            good().header("Content-Encoding", "GZIP"),
+        ),
+        (
+            "gzip twice",
+            good().header("Content-Encoding", "gzip, gzip"),
+        ),
     ] {
         let server = serving(reply);
         let error = client(&server).memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), server.targets().len()), (ErrorKind::Decode, 1), "{fault}: {error}");
+        assert_eq!(
+            (error.kind(), server.targets().len()),
+            (ErrorKind::Decode, 1),
+            "{fault}: {error}"
+        );
     }
     let identity = serving(good().header("Content-Encoding", "Identity"));
     assert_eq!(client(&identity).memberships("acme").unwrap().len(), 1);
@@ -219,11 +322,20 @@ fn the_limit_counts_and_is_inclusive() {
     let size = GOOD.len();
     for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
         let server = serving(good().framing(framing));
-        for (limit, fits) in [(size - 1, false), (size, true), (size + 1, true), (0, false), (usize::MAX, true)] {
+        for (limit, fits) in [
+            (size - 1, false),
+            (size, true),
+            (size + 1, true),
+            (0, false),
+            (usize::MAX, true),
+        ] {
             let client = builder(&server).max_response_bytes(limit).build().unwrap();
             match client.memberships("acme") {
                 Ok(rows) => assert!(fits && rows.len() == 1, "{limit}"),
-                Err(error) => assert!(!fits && error.kind() == ErrorKind::TooLarge, "{limit}: {error}"),
+                Err(error) => assert!(
+                    !fits && error.kind() == ErrorKind::TooLarge,
+                    "{limit}: {error}"
+                ),
             }
         }
         assert_eq!(server.targets().len(), 5);
@@ -234,7 +346,10 @@ fn the_limit_counts_and_is_inclusive() {
 fn a_whole_body_leaves_the_connection_usable() {
     for framing in [Framing::Length, Framing::Chunked] {
         let server = serving(good().framing(framing));
-        let client = builder(&server).max_response_bytes(GOOD.len()).build().unwrap();
+        let client = builder(&server)
+            .max_response_bytes(GOOD.len())
+            .build()
+            .unwrap();
         (0..3).for_each(|_| assert_eq!(client.memberships("acme").unwrap().len(), 1));
         assert_eq!(server.connections(), 1, "{framing:?}");
     }
@@ -243,11 +358,22 @@ fn a_whole_body_leaves_the_connection_usable() {
 #[test]
 fn endless_bodies_end_at_the_limit() {
     let endless = || Reply::json(200, " ".repeat(1000)).endless();
-    for framing in [Framing::Chunked, Framing::UntilClose, Framing::LyingLength(u64::MAX)] {
+    for framing in [
+        Framing::Chunked,
+        Framing::UntilClose,
+        Framing::LyingLength(u64::MAX),
+    ] {
         let server = serving(endless().framing(framing));
-        let client = builder(&server).max_response_bytes(1_000_000).build().unwrap();
+        let client = builder(&server)
+            .max_response_bytes(1_000_000)
+            .build()
+            .unwrap();
         let error = client.memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), server.targets().len()), (ErrorKind::TooLarge, 1), "{framing:?}");
+        assert_eq!(
+            (error.kind(), server.targets().len()),
+            (ErrorKind::TooLarge, 1),
+            "{framing:?}"
+        );
         assert_eq!(
             error.to_string(),
             format!("GET {FULL}: the answer is larger than 1000000 bytes (max_response_bytes)")
@@ -274,7 +400,10 @@ mod gzip {
     fn gzip_is_read_and_keeps_the_connection() {
         for framing in [Framing::Length, Framing::Chunked] {
             let server = serving(zipped(gzip(GOOD.as_bytes())).framing(framing));
-            let client = builder(&server).max_response_bytes(GOOD.len()).build().unwrap();
+            let client = builder(&server)
+                .max_response_bytes(GOOD.len())
+                .build()
+                .unwrap();
             (0..2).for_each(|_| assert_eq!(client.memberships("acme").unwrap().len(), 1));
             assert_eq!(server.connections(), 1, "{framing:?}");
         }
@@ -291,8 +420,18 @@ mod gzip {
         for (fault, reply, kind, requests) in [
             ("damaged", zipped(damaged), ErrorKind::Decode, 1),
             ("wrong sum", zipped(wrong_sum), ErrorKind::Decode, 1),
-            ("truncated", zipped(&body[..body.len() / 2]), ErrorKind::Decode, 1),
-            ("without a trailer", zipped(&body[..body.len() - 8]), ErrorKind::Decode, 1),
+            (
+                "truncated",
+                zipped(&body[..body.len() / 2]),
+                ErrorKind::Decode,
+                1,
+            ),
+            (
+                "without a trailer",
+                zipped(&body[..body.len() - 8]),
+                ErrorKind::Decode,
+                1,
+            ),
             ("no gzip at all", zipped(GOOD), ErrorKind::Decode, 1),
             ("empty", zipped(""), ErrorKind::Decode, 1),
             (
@@ -301,16 +440,36 @@ mod gzip {
                 ErrorKind::Transport,
                 4,
             ),
-            ("cut chunk", zipped(&body[..body.len() / 2]).framing(Framing::CutChunk), ErrorKind::Transport, 4),
-            ("cut in its header", zipped(&body[..5]).framing(Framing::LyingLength(100)), ErrorKind::Transport, 4),
+            (
+                "cut chunk",
+                zipped(&body[..body.len() / 2]).framing(Framing::CutChunk),
+                ErrorKind::Transport,
+                4,
+            ),
+            (
+                "cut in its header",
+                zipped(&body[..5]).framing(Framing::LyingLength(100)),
+                ErrorKind::Transport,
+                4,
+            ),
         ] {
             let server = serving(reply);
             let error = client(&server).memberships("acme").unwrap_err();
-            assert_eq!((error.kind(), server.targets().len()), (kind, requests), "{fault}: {error}");
+            assert_eq!(
+                (error.kind(), server.targets().len()),
+                (kind, requests),
+                "{fault}: {error}"
+            );
         }
         let server = serving(zipped(body).drip_body(Duration::from_millis(20)));
-        let client = builder(&server).timeout(Duration::from_millis(300)).build().unwrap();
-        assert_eq!(client.memberships("acme").unwrap_err().kind(), ErrorKind::Timeout);
+        let client = builder(&server)
+            .timeout(Duration::from_millis(300))
+            .build()
+            .unwrap();
+        assert_eq!(
+            client.memberships("acme").unwrap_err().kind(),
+            ErrorKind::Timeout
+        );
     }
 
     #[test]
@@ -321,18 +480,30 @@ mod gzip {
         // Two megabytes that become two gigabytes.
         let bomb = gzip(&vec![b' '; 1 << 20]).repeat(2048);
         let server = serving(zipped(bomb));
-        let client = builder(&server).max_response_bytes(1 << 20).build().unwrap();
+        let client = builder(&server)
+            .max_response_bytes(1 << 20)
+            .build()
+            .unwrap();
         let before = peak_kilobytes();
         let error = client.memberships("acme").unwrap_err();
-        assert_eq!((error.kind(), server.targets().len()), (ErrorKind::TooLarge, 1));
-        assert!(peak_kilobytes() - before < 8 * 1024, "{} kB", peak_kilobytes() - before);
+        assert_eq!(
+            (error.kind(), server.targets().len()),
+            (ErrorKind::TooLarge, 1)
+        );
+        assert!(
+            peak_kilobytes() - before < 8 * 1024,
+            "{} kB",
+            peak_kilobytes() - before
+        );
     }
 
     /// The most memory that this process has had; 0 where the system does not tell.
     fn peak_kilobytes() -> usize {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
+        line.map_or(0, |line| {
+            line.trim().trim_end_matches(" kB").parse().unwrap()
+        })
     }
 }
 
@@ -341,38 +512,70 @@ mod gzip {
 fn gzip_that_nobody_asked_for_is_no_answer() {
     let server = serving(good().header("Content-Encoding", "gzip"));
     let error = client(&server).memberships("acme").unwrap_err();
-    assert_eq!((error.kind(), server.targets().len()), (ErrorKind::Decode, 1));
+    assert_eq!(
+        (error.kind(), server.targets().len()),
+        (ErrorKind::Decode, 1)
+    );
 }
 
 #[test]
 fn depth_does_not_overflow_the_stack() {
     let deep = "[".repeat(5_000_000) + &"]".repeat(5_000_000);
     let row = |field: &str| format!(r#"[{{"{field}": {deep}, "state": "active"}}]"#);
-    let ignored = [row("_links"), format!(r#"{{"x": {deep}, "_embedded": {{"memberships": {GOOD}}}}}"#)];
-    let read = [row("name"), row("state"), deep.clone(), format!(r#"{{"_embedded": {deep}}}"#)];
-    let cases = ignored.iter().map(|body| (body, Some(1))).chain(read.iter().map(|body| (body, None)));
+    let ignored = [
+        row("_links"),
+        format!(r#"{{"x": {deep}, "_embedded": {{"memberships": {GOOD}}}}}"#),
+    ];
+    let read = [
+        row("name"),
+        row("state"),
+        deep.clone(),
+        format!(r#"{{"_embedded": {deep}}}"#),
+    ];
+    let cases = ignored
+        .iter()
+        .map(|body| (body, Some(1)))
+        .chain(read.iter().map(|body| (body, None)));
     for (body, expected) in cases {
         let server = serving(Reply::json(200, body));
         let client = client(&server);
-        let call = move || client.memberships("acme").map(|rows| rows.len()).map_err(|error| error.kind());
+        let call = move || {
+            client
+                .memberships("acme")
+                .map(|rows| rows.len())
+                .map_err(|error| error.kind())
+        };
         let small_stack = std::thread::Builder::new().stack_size(256 * 1024);
         let result = small_stack.spawn(call).unwrap().join().unwrap();
         assert_eq!(result, expected.ok_or(ErrorKind::Decode));
     }
     let server = serving(Reply::close());
     server.on("/api/x", Reply::json(200, deep));
-    assert_eq!(client(&server).get::<serde_json::Value>("/api/x").unwrap_err().kind(), ErrorKind::Decode);
+    assert_eq!(
+        client(&server)
+            .get::<serde_json::Value>("/api/x")
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Decode
+    );
 }
 
 #[test]
 fn extreme_settings_work_or_are_refused() {
-    let durations = [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(5), Duration::MAX];
+    let durations = [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_secs(5),
+        Duration::MAX,
+    ];
     let server = serving(good());
     for timeout in durations {
         for attempt_timeout in durations {
-            for (base, cap) in
-                [(Duration::ZERO, Duration::ZERO), (Duration::MAX, Duration::ZERO), (Duration::ZERO, Duration::MAX)]
-            {
+            for (base, cap) in [
+                (Duration::ZERO, Duration::ZERO),
+                (Duration::MAX, Duration::ZERO),
+                (Duration::ZERO, Duration::MAX),
+            ] {
                 for (retries, bytes) in [(0, 0), (2, usize::MAX), (1, 1)] {
                     server.script(FULL, [Reply::json(503, ""), good()]);
                     let built = builder(&server)
@@ -387,11 +590,25 @@ fn extreme_settings_work_or_are_refused() {
                         Ok(client) => drop(client.memberships("acme")),
                         Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
                     }
-                    assert_eq!(built.is_err(), timeout.is_zero() || attempt_timeout.is_zero());
+                    assert_eq!(
+                        built.is_err(),
+                        timeout.is_zero() || attempt_timeout.is_zero()
+                    );
                 }
             }
         }
     }
-    let all = builder(&server).timeout(Duration::MAX).attempt_timeout(Duration::MAX).max_response_bytes(usize::MAX);
-    assert_eq!(all.max_retries(u32::MAX).build().unwrap().memberships("acme").unwrap().len(), 1);
+    let all = builder(&server)
+        .timeout(Duration::MAX)
+        .attempt_timeout(Duration::MAX)
+        .max_response_bytes(usize::MAX);
+    assert_eq!(
+        all.max_retries(u32::MAX)
+            .build()
+            .unwrap()
+            .memberships("acme")
+            .unwrap()
+            .len(),
+        1
+    );
 }

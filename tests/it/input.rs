@@ -11,8 +11,10 @@ const ROUNDS: usize = 2000;
 /// A text of up to 12 characters, most of them of the sort that has a meaning somewhere.
 fn nasty(random: &mut fastrand::Rng) -> String {
     let length = random.usize(0..12);
-    let pieces =
-        ["/", "..", ".", "%2e", "%2F", "%5c", "\\", "?", "#", " ", "\r\n", "\0", ":", "@", "a", "B", "9", "-", "_"];
+    let pieces = [
+        "/", "..", ".", "%2e", "%2F", "%5c", "\\", "?", "#", " ", "\r\n", "\0", ":", "@", "a", "B",
+        "9", "-", "_",
+    ];
     let piece = |random: &mut fastrand::Rng| match random.u8(0..10) {
         0 => random.char(..).to_string(),
         1 => char::from(random.u8(..128)).to_string(),
@@ -26,19 +28,50 @@ fn a_workspace_is_one_segment_or_nothing_is_sent() {
     let server = FakeMode::start();
     let client = client(&server);
     for workspace in ["acme", "a", "A-b_c.d", "...", "0", "accounts", "Verify"] {
-        assert_eq!(client.memberships(workspace).unwrap_err().kind(), ErrorKind::NotFound, "{workspace}");
+        assert_eq!(
+            client.memberships(workspace).unwrap_err().kind(),
+            ErrorKind::NotFound,
+            "{workspace}"
+        );
     }
-    let refused =
-        ["", ".", "..", "account", "verify", "a/b", "a b", "a%2fb", "\u{e4}cme", "a\n", "a?b", "a#b", "a\\b", "a:b"];
+    let refused = [
+        "",
+        ".",
+        "..",
+        "account",
+        "verify",
+        "a/b",
+        "a b",
+        "a%2fb",
+        "\u{e4}cme",
+        "a\n",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a:b",
+    ];
     let long = "x".repeat(256);
-    assert_eq!(client.memberships(&long[..255]).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        client.memberships(&long[..255]).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     let refused = refused.into_iter().chain([&*long]);
     let sent = server.targets().len();
     for workspace in refused {
         let error = client.memberships(workspace).unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{workspace:?}");
-        assert_eq!(client.memberships_lite(workspace).unwrap_err().kind(), ErrorKind::InvalidInput);
-        assert_eq!(client.membership_counts(workspace).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::InvalidInput, 0),
+            "{workspace:?}"
+        );
+        assert_eq!(
+            client.memberships_lite(workspace).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+        assert_eq!(
+            client.membership_counts(workspace).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
     }
     assert_eq!(server.targets().len(), sent);
 
@@ -50,7 +83,11 @@ fn a_workspace_is_one_segment_or_nothing_is_sent() {
         let sent = &server.targets()[before..];
         match error.kind() {
             ErrorKind::InvalidInput => assert!(sent.is_empty(), "{workspace:?}"),
-            _ => assert_eq!(sent, [["", "api", &workspace, "memberships", "lite"].join("/")], "{workspace:?}"),
+            _ => assert_eq!(
+                sent,
+                [["", "api", &workspace, "memberships", "lite"].join("/")],
+                "{workspace:?}"
+            ),
         }
     }
 }
@@ -93,14 +130,24 @@ fn a_path_is_sent_verbatim_or_not_at_all() {
         "@evil.example/api/a",
     ] {
         let error = client.get::<()>(path).unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{path:?}: {error}");
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::InvalidInput, 0),
+            "{path:?}: {error}"
+        );
         assert!(!error.is_retryable());
     }
     assert!(server.targets().is_empty());
     let of_length = |length: usize| format!("/api/{}", "x".repeat(length - 5));
     let error = client.get::<()>(&of_length(8193)).unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0));
-    assert_eq!(client.get::<()>(&of_length(8192)).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::InvalidInput, 0)
+    );
+    assert_eq!(
+        client.get::<()>(&of_length(8192)).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 
     for path in [
         "/api/a",
@@ -112,14 +159,22 @@ fn a_path_is_sent_verbatim_or_not_at_all() {
         "/api/a:b@c,d;e=f",
     ] {
         let before = server.targets().len();
-        assert_eq!(client.get::<()>(path).unwrap_err().kind(), ErrorKind::NotFound, "{path}");
+        assert_eq!(
+            client.get::<()>(path).unwrap_err().kind(),
+            ErrorKind::NotFound,
+            "{path}"
+        );
         assert_eq!(server.targets()[before..], [path]);
     }
 
     let mut random = fastrand::Rng::with_seed(2);
     let mut sent = 0;
     for _ in 0..ROUNDS {
-        let path = format!("{}{}", random.choice(["/api/", "/api/a", "/", ""]).unwrap(), nasty(&mut random));
+        let path = format!(
+            "{}{}",
+            random.choice(["/api/", "/api/a", "/", ""]).unwrap(),
+            nasty(&mut random)
+        );
         let before = server.targets().len();
         let error = client.get::<()>(&path).unwrap_err();
         let targets = &server.targets()[before..];
@@ -128,7 +183,13 @@ fn a_path_is_sent_verbatim_or_not_at_all() {
         } else {
             assert_eq!(targets, [path.as_str()]);
             let plain = path.split('?').next().unwrap();
-            assert!(plain.split('/').skip(1).all(|segment| !matches!(segment, "" | "." | "..")), "{path:?}");
+            assert!(
+                plain
+                    .split('/')
+                    .skip(1)
+                    .all(|segment| !matches!(segment, "" | "." | "..")),
+                "{path:?}"
+            );
             sent += 1;
         }
     }
@@ -140,21 +201,44 @@ fn credentials_reach_the_header_whole_or_are_refused() {
     let server = FakeMode::start();
     server.on("/api/verify", Reply::json(200, "{}"));
     let longest = Credentials::new("t".repeat(8192), "s".repeat(8192)).unwrap();
-    Client::builder(longest).base_url(server.origin()).build().unwrap().verify().unwrap();
+    Client::builder(longest)
+        .base_url(server.origin())
+        .build()
+        .unwrap()
+        .verify()
+        .unwrap();
     assert_eq!(
-        Credentials::new("t", "s".repeat(8193)).unwrap_err().to_string(),
+        Credentials::new("t", "s".repeat(8193))
+            .unwrap_err()
+            .to_string(),
         "the secret is longer than 8192 bytes"
     );
     let mut random = fastrand::Rng::with_seed(3);
     let mut sent = 0;
     for _ in 0..ROUNDS {
         let (token, secret) = (nasty(&mut random), nasty(&mut random));
-        let Ok(credentials) = Credentials::new(&token, &secret) else { continue };
-        Client::builder(credentials).base_url(server.origin()).build().unwrap().verify().unwrap();
+        let Ok(credentials) = Credentials::new(&token, &secret) else {
+            continue;
+        };
+        Client::builder(credentials)
+            .base_url(server.origin())
+            .build()
+            .unwrap()
+            .verify()
+            .unwrap();
         let requests = server.requests();
-        let [.., request] = &requests[..] else { panic!("a request") };
-        let header = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
-        assert_eq!(BASE64_STANDARD.decode(header).unwrap(), format!("{token}:{secret}").into_bytes());
+        let [.., request] = &requests[..] else {
+            panic!("a request")
+        };
+        let header = request
+            .header("authorization")
+            .unwrap()
+            .strip_prefix("Basic ")
+            .unwrap();
+        assert_eq!(
+            BASE64_STANDARD.decode(header).unwrap(),
+            format!("{token}:{secret}").into_bytes()
+        );
         assert_eq!(request.headers.len(), requests[0].headers.len());
         sent += 1;
         if sent == 200 {
@@ -180,9 +264,13 @@ fn a_base_url_is_an_https_origin_or_a_loopback_one() {
             false => assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput),
         }
     }
-    for url in
-        ["http://localhost", "http://LOCALHOST:80/", "HTTP://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:65535"]
-    {
+    for url in [
+        "http://localhost",
+        "http://LOCALHOST:80/",
+        "HTTP://127.0.0.1:1",
+        "http://127.9.9.9",
+        "http://[::1]:65535",
+    ] {
         builder_at(url.into()).build().unwrap();
     }
     let long = format!("https://{}", "a".repeat(254));
@@ -267,11 +355,31 @@ fn a_user_agent_is_what_a_header_takes() {
     let server = FakeMode::start();
     server.on("/api/verify", Reply::json(200, "{}"));
     for agent in ["a", "my tool/1.0 (x; y)", "a\tb"] {
-        builder(&server).user_agent(agent).build().unwrap().verify().unwrap();
-        assert_eq!(server.requests().last().unwrap().header("user-agent"), Some(agent));
+        builder(&server)
+            .user_agent(agent)
+            .build()
+            .unwrap()
+            .verify()
+            .unwrap();
+        assert_eq!(
+            server.requests().last().unwrap().header("user-agent"),
+            Some(agent)
+        );
     }
-    builder(&server).user_agent("x".repeat(8192)).build().unwrap().verify().unwrap();
-    for agent in [&"x".repeat(8193), "", "a\r\nX: y", "a\0", "a\u{7f}", "caf\u{e9}"] {
+    builder(&server)
+        .user_agent("x".repeat(8192))
+        .build()
+        .unwrap()
+        .verify()
+        .unwrap();
+    for agent in [
+        &"x".repeat(8193),
+        "",
+        "a\r\nX: y",
+        "a\0",
+        "a\u{7f}",
+        "caf\u{e9}",
+    ] {
         let error = builder(&server).user_agent(agent).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{agent:?}");
     }
@@ -287,6 +395,9 @@ fn new_has_the_defaults() {
 #[test]
 fn without_tls_the_first_call_says_so() {
     let error = Client::new(credentials()).verify().unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0));
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::InvalidInput, 0)
+    );
     assert!(error.to_string().contains("feature `rustls`"), "{error}");
 }

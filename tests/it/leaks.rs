@@ -17,8 +17,15 @@ const SECRET: &str = "sec\\ret>>>???\u{fc}~~";
 /// Everything that must not be seen: both of them, and the header, in each base64.
 fn forbidden() -> Vec<String> {
     let mut all = vec![TOKEN.to_owned(), SECRET.to_owned()];
-    for text in [TOKEN.to_owned(), SECRET.to_owned(), format!("{TOKEN}:{SECRET}")] {
-        all.extend([BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE].map(|engine| engine.encode(&text)));
+    for text in [
+        TOKEN.to_owned(),
+        SECRET.to_owned(),
+        format!("{TOKEN}:{SECRET}"),
+    ] {
+        all.extend(
+            [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE]
+                .map(|engine| engine.encode(&text)),
+        );
     }
     all
 }
@@ -27,13 +34,21 @@ fn forbidden() -> Vec<String> {
 fn assert_clean(shown: &str) {
     for secret in forbidden() {
         assert!(!shown.contains(&secret), "{secret} is in: {shown}");
-        assert!(!shown.contains(&secret.escape_debug().to_string()), "{secret} is in: {shown}");
+        assert!(
+            !shown.contains(&secret.escape_debug().to_string()),
+            "{secret} is in: {shown}"
+        );
     }
 }
 
 /// Everything that an error shows.
 fn shown(error: &Error) -> String {
-    let accessors = format!("{:?} {:?} {:?}", error.api_id(), error.api_message(), error.kind());
+    let accessors = format!(
+        "{:?} {:?} {:?}",
+        error.api_id(),
+        error.api_message(),
+        error.kind()
+    );
     format!("{error} {error:?} {error:#?} {} {accessors}", chain(error))
 }
 
@@ -55,7 +70,10 @@ static LOG: Log = Log(Mutex::new(String::new()));
 
 #[test]
 fn no_error_value_or_log_record_shows_a_credential() {
-    if !in_own_process("leaks::no_error_value_or_log_record_shows_a_credential", &[]) {
+    if !in_own_process(
+        "leaks::no_error_value_or_log_record_shows_a_credential",
+        &[],
+    ) {
         return;
     }
     log::set_logger(&LOG).unwrap();
@@ -63,49 +81,79 @@ fn no_error_value_or_log_record_shows_a_credential() {
 
     let server = FakeMode::start();
     let credentials = Credentials::new(TOKEN, SECRET).unwrap();
-    let builder = Client::builder(credentials.clone()).base_url(server.origin()).max_retries(0);
-    assert_clean(&format!("{credentials:?} {credentials:#?} {builder:?} {builder:#?}"));
+    let builder = Client::builder(credentials.clone())
+        .base_url(server.origin())
+        .max_retries(0);
+    assert_clean(&format!(
+        "{credentials:?} {credentials:#?} {builder:?} {builder:#?}"
+    ));
     let client = builder.build().unwrap();
     assert_clean(&format!("{client:?} {client:#?}"));
 
     for secret in forbidden() {
-        let padded = [String::new(), "x".repeat(290), "\u{e9}".repeat(300 - secret.chars().count() / 2)];
+        let padded = [
+            String::new(),
+            "x".repeat(290),
+            "\u{e9}".repeat(300 - secret.chars().count() / 2),
+        ];
         for text in padded.map(|padding| format!("{padding}{secret}")) {
-            let json = serde_json::json!({ "id": text, "message": { "field": [text, { "x": text }] } });
+            let json =
+                serde_json::json!({ "id": text, "message": { "field": [text, { "x": text }] } });
             for reply in [
                 Reply::error(401, &text, &text),
                 Reply::json(422, json.to_string()),
                 Reply::bytes(500, "text/html", text.clone()),
                 Reply::bytes(200, "text/html", text.clone()),
-                Reply::json(200, format!("[{}]", serde_json::json!({ "state": text, "admin": text }))),
+                Reply::json(
+                    200,
+                    format!("[{}]", serde_json::json!({ "state": text, "admin": text })),
+                ),
                 Reply::raw(format!("HTTP/1.1 200 OK\r\n{text}\r\n\r\n")),
                 Reply::raw(format!("{text}\r\n\r\n")),
-                Reply::json(302, "").header("Location", &format!("/{}", BASE64_STANDARD.encode(&text))),
+                Reply::json(302, "")
+                    .header("Location", &format!("/{}", BASE64_STANDARD.encode(&text))),
             ] {
                 server.on(FULL, reply);
                 assert_clean(&shown(&client.memberships("acme").unwrap_err()));
             }
         }
     }
-    for path in
-        [format!("/api/{}", BASE64_URL_SAFE.encode(SECRET)), format!("/api/x?{}", BASE64_URL_SAFE.encode(SECRET))]
-    {
+    for path in [
+        format!("/api/{}", BASE64_URL_SAFE.encode(SECRET)),
+        format!("/api/x?{}", BASE64_URL_SAFE.encode(SECRET)),
+    ] {
         assert_clean(&shown(&client.get::<()>(&path).unwrap_err()));
     }
     for wrong in [TOKEN, SECRET] {
         assert_clean(&shown(&client.memberships(wrong).unwrap_err()));
         assert_clean(&shown(&client.get::<()>(wrong).unwrap_err()));
         let url = format!("https://{wrong}@app.mode.com");
-        assert_clean(&shown(&Client::builder(credentials.clone()).base_url(&url).build().unwrap_err()));
-        assert_clean(&format!("{:?}", Client::builder(credentials.clone()).base_url(url)));
-        assert_clean(&shown(&Credentials::new(format!("{wrong}\n"), wrong).unwrap_err()));
+        assert_clean(&shown(
+            &Client::builder(credentials.clone())
+                .base_url(&url)
+                .build()
+                .unwrap_err(),
+        ));
+        assert_clean(&format!(
+            "{:?}",
+            Client::builder(credentials.clone()).base_url(url)
+        ));
+        assert_clean(&shown(
+            &Credentials::new(format!("{wrong}\n"), wrong).unwrap_err(),
+        ));
     }
 
     let log = LOG.0.lock().unwrap();
     assert!(log.contains("ureq"), "the log was heard");
     // The path and the server's headers are in ureq's log as they are: only what we add must not be.
-    let ours: String = log.lines().filter(|line| !line.contains("/api/x?") && !line.contains("location")).collect();
-    for secret in [TOKEN.to_owned(), BASE64_STANDARD.encode(format!("{TOKEN}:{SECRET}"))] {
+    let ours: String = log
+        .lines()
+        .filter(|line| !line.contains("/api/x?") && !line.contains("location"))
+        .collect();
+    for secret in [
+        TOKEN.to_owned(),
+        BASE64_STANDARD.encode(format!("{TOKEN}:{SECRET}")),
+    ] {
         assert!(!ours.contains(&secret));
     }
 }
@@ -135,8 +183,13 @@ fn no_value_of_a_good_answer_is_in_an_error() {
             format!(r#"[{{"state": {value}"#),
             format!("[{value}] {value}"),
         ] {
-            let error = client(&serving(Reply::json(200, body))).memberships("acme").unwrap_err();
-            assert!(error.kind() == ErrorKind::Decode && !shown(&error).contains(EMAIL), "{error:?}");
+            let error = client(&serving(Reply::json(200, body)))
+                .memberships("acme")
+                .unwrap_err();
+            assert!(
+                error.kind() == ErrorKind::Decode && !shown(&error).contains(EMAIL),
+                "{error:?}"
+            );
         }
     }
 
@@ -154,20 +207,44 @@ fn no_value_of_a_good_answer_is_in_an_error() {
     }
 
     let server = FakeMode::start();
-    for value in [EMAIL.to_owned(), format!("missing field `{EMAIL}`"), format!("missing field `state`{EMAIL}")] {
-        server.on("/api/x", Reply::json(200, serde_json::Value::from(value).to_string()));
+    for value in [
+        EMAIL.to_owned(),
+        format!("missing field `{EMAIL}`"),
+        format!("missing field `state`{EMAIL}"),
+    ] {
+        server.on(
+            "/api/x",
+            Reply::json(200, serde_json::Value::from(value).to_string()),
+        );
         let error = client(&server).get::<Picky>("/api/x").unwrap_err();
-        assert!(error.kind() == ErrorKind::Decode && !shown(&error).contains(EMAIL), "{error:?}");
+        assert!(
+            error.kind() == ErrorKind::Decode && !shown(&error).contains(EMAIL),
+            "{error:?}"
+        );
     }
 }
 
 #[test]
 fn server_text_cannot_steer_a_terminal() {
-    let unprintable = (0..0x20).chain([0x7f, 0x9b, 0x85, 0xad, 0x61c, 0xfeff]).chain(0x200b..=0x200f);
-    for c in unprintable.chain(0x2028..=0x202e).chain(0x2060..=0x206f).filter_map(char::from_u32) {
-        let error =
-            client(&serving(Reply::error(400, &c.to_string(), &format!("a{c}b")))).memberships("acme").unwrap_err();
-        assert_eq!(error.api_message(), Some(&*format!("a\\u{{{:x}}}b", c as u32)));
+    let unprintable = (0..0x20)
+        .chain([0x7f, 0x9b, 0x85, 0xad, 0x61c, 0xfeff])
+        .chain(0x200b..=0x200f);
+    for c in unprintable
+        .chain(0x2028..=0x202e)
+        .chain(0x2060..=0x206f)
+        .filter_map(char::from_u32)
+    {
+        let error = client(&serving(Reply::error(
+            400,
+            &c.to_string(),
+            &format!("a{c}b"),
+        )))
+        .memberships("acme")
+        .unwrap_err();
+        assert_eq!(
+            error.api_message(),
+            Some(&*format!("a\\u{{{:x}}}b", c as u32))
+        );
         assert!(!shown(&error).replace('\n', "").contains(c), "{:?}", c);
     }
 }
@@ -178,11 +255,31 @@ fn a_redirect_is_not_followed() {
     second.set_nonblocking(true).unwrap();
     let address = second.local_addr().unwrap();
     for status in 300..=399 {
-        for location in [format!("http://{address}/api/x"), format!("//{address}/"), FULL.to_owned(), String::new()] {
-            let framing = if status == 304 { Framing::None } else { Framing::Length };
-            let server = serving(Reply::json(status, "").header("Location", &location).framing(framing));
-            let error = builder(&server).build().unwrap().memberships("acme").unwrap_err();
-            assert_eq!((error.kind(), error.status()), (ErrorKind::UnexpectedStatus, Some(status)));
+        for location in [
+            format!("http://{address}/api/x"),
+            format!("//{address}/"),
+            FULL.to_owned(),
+            String::new(),
+        ] {
+            let framing = if status == 304 {
+                Framing::None
+            } else {
+                Framing::Length
+            };
+            let server = serving(
+                Reply::json(status, "")
+                    .header("Location", &location)
+                    .framing(framing),
+            );
+            let error = builder(&server)
+                .build()
+                .unwrap()
+                .memberships("acme")
+                .unwrap_err();
+            assert_eq!(
+                (error.kind(), error.status()),
+                (ErrorKind::UnexpectedStatus, Some(status))
+            );
             assert_eq!(server.targets().len(), 1);
         }
     }

@@ -36,7 +36,9 @@ fn builder(server: &FakeMode) -> ClientBuilder {
 }
 
 fn builder_at(origin: String) -> ClientBuilder {
-    Client::builder(credentials()).base_url(origin).retry_base_delay(Duration::from_millis(1))
+    Client::builder(credentials())
+        .base_url(origin)
+        .retry_base_delay(Duration::from_millis(1))
 }
 
 fn client(server: &FakeMode) -> Client {
@@ -73,12 +75,18 @@ fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
     if env::var_os("MODE_IT").is_some() {
         return true;
     }
-    let Output { status, stdout, stderr } = Command::new(env::current_exe().unwrap())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().copied())
         .output_without_proxies();
-    let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let output = [stdout, stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
     false
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fake_mode::{FakeMode, Reply};
 use mode_analytics::{
-    Account, Client, ClientBuilder, Credentials, Error, ErrorKind, Membership, MembershipCounts, MembershipState,
-    Retry, Verification,
+    Account, Client, ClientBuilder, Credentials, Error, ErrorKind, Membership, MembershipCounts,
+    MembershipState, Retry, Verification,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,8 +17,14 @@ use crate::{FULL, builder, client, credentials};
 #[test]
 fn types_have_the_traits_they_promise() {
     fn shared<T: Clone + std::fmt::Debug + Send + Sync + 'static>() {}
-    fn model<T: Clone + std::fmt::Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync>() {}
-    fn state<T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + PartialEq<str>>() {}
+    fn model<
+        T: Clone + std::fmt::Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync,
+    >() {
+    }
+    fn state<
+        T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + PartialEq<str>,
+    >() {
+    }
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     fn kind<T: Copy + std::fmt::Debug + Eq + Hash>() {}
     fn counts<T: Default + for<'a> FromIterator<&'a Membership>>() {}
@@ -43,7 +49,8 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&Client) -> mode_analytics::Result<Account> = Client::account;
     let _: fn(&Client, &str) -> mode_analytics::Result<Vec<Membership>> = Client::memberships;
     let _: fn(&Client, &str) -> mode_analytics::Result<Vec<Membership>> = Client::memberships_lite;
-    let _: fn(&Client, &str) -> mode_analytics::Result<MembershipCounts> = Client::membership_counts;
+    let _: fn(&Client, &str) -> mode_analytics::Result<MembershipCounts> =
+        Client::membership_counts;
     let _: fn(&Client, &str) -> mode_analytics::Result<Vec<String>> = Client::get;
     let _: fn() -> mode_analytics::Result<Credentials> = Credentials::from_env;
     let _: fn(&Error) -> ErrorKind = Error::kind;
@@ -61,8 +68,16 @@ fn signatures_are_those_of_the_contract() {
 #[test]
 fn debug_shows_nothing_of_the_credentials() {
     let builder = Client::builder(credentials()).base_url("http://localhost:1");
-    let shown = format!("{:?} {:?} {:?}", credentials(), builder, builder.clone().build().unwrap());
-    assert_eq!(shown, r#"Credentials { .. } ClientBuilder { .. } Client { base_url: "http://localhost:1", .. }"#);
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        credentials(),
+        builder,
+        builder.clone().build().unwrap()
+    );
+    assert_eq!(
+        shown,
+        r#"Credentials { .. } ClientBuilder { .. } Client { base_url: "http://localhost:1", .. }"#
+    );
 }
 
 #[test]
@@ -70,14 +85,34 @@ fn a_request_carries_the_headers_of_the_design() {
     let server = FakeMode::start();
     server.on("/api/verify", Reply::json(200, "{}"));
     client(&server).verify().unwrap();
-    builder(&server).user_agent("mine/1").build().unwrap().verify().unwrap();
+    builder(&server)
+        .user_agent("mine/1")
+        .build()
+        .unwrap()
+        .verify()
+        .unwrap();
 
-    let [first, second] = &server.requests()[..] else { panic!("two requests") };
+    let [first, second] = &server.requests()[..] else {
+        panic!("two requests")
+    };
     assert_eq!(first.method, "GET");
-    assert_eq!(first.header("authorization"), Some("Basic NWYzYTljMDFkMmU0Ojc3ZTFiMmMzZDRlNWY2MDcxODI5M2E0Yg=="));
-    assert_eq!(first.header("accept"), Some("application/hal+json, application/json"));
-    assert_eq!(first.header("user-agent"), Some(concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION"))));
-    let encoding = if cfg!(feature = "gzip") { "gzip" } else { "identity" };
+    assert_eq!(
+        first.header("authorization"),
+        Some("Basic NWYzYTljMDFkMmU0Ojc3ZTFiMmMzZDRlNWY2MDcxODI5M2E0Yg==")
+    );
+    assert_eq!(
+        first.header("accept"),
+        Some("application/hal+json, application/json")
+    );
+    assert_eq!(
+        first.header("user-agent"),
+        Some(concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")))
+    );
+    let encoding = if cfg!(feature = "gzip") {
+        "gzip"
+    } else {
+        "identity"
+    };
     assert_eq!(first.header("accept-encoding"), Some(encoding));
     assert_eq!(second.header("user-agent"), Some("mine/1"));
 }
@@ -95,7 +130,13 @@ fn a_clone_uses_the_same_connection() {
 fn get_sends_the_path_verbatim_and_asks_for_one_page() {
     let server = FakeMode::start();
     let path = "/api/acme/groups?page=2&filter=a%20b&x=?/..//y";
-    server.on(path, Reply::json(200, r#"{"_links": {"next_page": {"href": "/api/acme/groups?page=3"}}, "n": 1}"#));
+    server.on(
+        path,
+        Reply::json(
+            200,
+            r#"{"_links": {"next_page": {"href": "/api/acme/groups?page=3"}}, "n": 1}"#,
+        ),
+    );
     let answer: BTreeMap<String, serde_json::Value> = client(&server).get(path).unwrap();
     assert_eq!(answer["n"], 1);
     assert_eq!(server.targets(), [path]);
@@ -104,13 +145,29 @@ fn get_sends_the_path_verbatim_and_asks_for_one_page() {
 #[test]
 fn on_retry_hears_of_each_wait() {
     let server = FakeMode::start();
-    server.script(FULL, [Reply::json(503, "{}"), Reply::close(), Reply::json(200, "[]")]);
+    server.script(
+        FULL,
+        [
+            Reply::json(503, "{}"),
+            Reply::close(),
+            Reply::json(200, "[]"),
+        ],
+    );
     let (sender, heard) = std::sync::mpsc::channel();
     let client = builder(&server).on_retry(move |retry| {
-        let _ =
-            sender.send((retry.attempt(), retry.error().kind(), (1..=2_000_000).contains(&retry.delay().as_nanos())));
+        let _ = sender.send((
+            retry.attempt(),
+            retry.error().kind(),
+            (1..=2_000_000).contains(&retry.delay().as_nanos()),
+        ));
     });
     client.build().unwrap().memberships("acme").unwrap();
     let heard: Vec<_> = heard.try_iter().collect();
-    assert_eq!(heard, [(1, ErrorKind::Server, true), (2, ErrorKind::Transport, true)]);
+    assert_eq!(
+        heard,
+        [
+            (1, ErrorKind::Server, true),
+            (2, ErrorKind::Transport, true)
+        ]
+    );
 }

@@ -33,8 +33,13 @@ impl Authority {
         let certificate: CertificateDer<'static> = params.signed_by(&key, &self.0).unwrap().into();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        versions.unwrap().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
+        let versions =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        versions
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap()
     }
 }
 
@@ -47,12 +52,18 @@ struct Server {
 impl Server {
     fn start(config: ServerConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
+        let server = Self {
+            port: listener.local_addr().unwrap().port(),
+            seen: Arc::default(),
+        };
         let (config, seen) = (Arc::new(config), server.seen.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 seen.0.fetch_add(1, Ordering::SeqCst);
-                let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream.unwrap());
+                let mut tls = StreamOwned::new(
+                    ServerConnection::new(config.clone()).unwrap(),
+                    stream.unwrap(),
+                );
                 let _ = read_head(&mut tls).and_then(|head| {
                     seen.1.fetch_add(head.len(), Ordering::SeqCst);
                     tls.write_all(ANSWER)
@@ -69,7 +80,10 @@ impl Server {
     }
 
     fn seen(&self) -> (usize, usize) {
-        (self.seen.0.load(Ordering::SeqCst), self.seen.1.load(Ordering::SeqCst))
+        (
+            self.seen.0.load(Ordering::SeqCst),
+            self.seen.1.load(Ordering::SeqCst),
+        )
     }
 }
 
@@ -107,16 +121,30 @@ fn proxy(port: u16, status: u16) -> (String, Arc<Mutex<String>>) {
 }
 
 fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
-    client.unwrap().verify().map(|opened| opened.workspace.unwrap())
+    client
+        .unwrap()
+        .verify()
+        .map(|opened| opened.workspace.unwrap())
 }
 
 #[test]
 fn an_unknown_authority_is_refused_before_a_byte_of_the_request() {
     let server = Server::start(Authority::new().certify("localhost", 2099));
-    let error = verify(builder_at(server.origin()).on_retry(|_| panic!("no retry")).build()).unwrap_err();
-    assert_eq!((error.kind(), error.attempts(), error.is_retryable()), (ErrorKind::Tls, 1, false));
+    let error = verify(
+        builder_at(server.origin())
+            .on_retry(|_| panic!("no retry"))
+            .build(),
+    )
+    .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts(), error.is_retryable()),
+        (ErrorKind::Tls, 1, false)
+    );
     let text = chain(&error);
-    assert!(text.contains("`platform-verifier`") && text.contains("UnknownIssuer"), "{text}");
+    assert!(
+        text.contains("`platform-verifier`") && text.contains("UnknownIssuer"),
+        "{text}"
+    );
     assert_eq!(server.seen(), (1, 0));
 }
 
@@ -126,11 +154,19 @@ fn a_server_that_speaks_no_tls_is_refused() {
     let origin = format!("https://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            stream.unwrap().write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            stream
+                .unwrap()
+                .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
+                .unwrap();
         }
     });
     let error = verify(builder_at(origin).build()).unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 1), "{}", chain(&error));
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Tls, 1),
+        "{}",
+        chain(&error)
+    );
 }
 
 #[cfg(feature = "platform-verifier")]
@@ -140,7 +176,8 @@ mod with_system_roots {
 
     /// A file that the system's verifier can be pointed to.
     fn save(authority: &Authority, name: &str) -> String {
-        let path = env::temp_dir().join(format!("mode-analytics-{}-{name}.pem", std::process::id()));
+        let path =
+            env::temp_dir().join(format!("mode-analytics-{}-{name}.pem", std::process::id()));
         std::fs::write(&path, authority.0.pem()).unwrap();
         path.to_str().unwrap().to_owned()
     }
@@ -148,8 +185,12 @@ mod with_system_roots {
     #[test]
     fn the_system_decides_whom_to_trust() {
         let authority = Authority::new();
-        let [good, expired, other] = [("localhost", 2099), ("localhost", 2021), ("other.example", 2099)]
-            .map(|(host, year)| Server::start(authority.certify(host, year)));
+        let [good, expired, other] = [
+            ("localhost", 2099),
+            ("localhost", 2021),
+            ("other.example", 2099),
+        ]
+        .map(|(host, year)| Server::start(authority.certify(host, year)));
         let file = save(&authority, "trust");
         let (good_url, expired_url, other_url) = (good.origin(), expired.origin(), other.origin());
         // Loopback: the proxy, where nobody listens, is not asked.
@@ -160,19 +201,35 @@ mod with_system_roots {
             ("EXPIRED", &expired_url),
             ("OTHER", &other_url),
         ];
-        if in_own_process("tls::with_system_roots::the_system_decides_whom_to_trust", &variables) {
+        if in_own_process(
+            "tls::with_system_roots::the_system_decides_whom_to_trust",
+            &variables,
+        ) {
             let ask = |name| verify(builder_at(env::var(name).unwrap()).system_roots().build());
             assert_eq!(ask("GOOD").unwrap(), "acme");
             for name in ["EXPIRED", "OTHER"] {
                 let error = ask(name).unwrap_err();
-                assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 1), "{name}: {}", chain(&error));
+                assert_eq!(
+                    (error.kind(), error.attempts()),
+                    (ErrorKind::Tls, 1),
+                    "{name}: {}",
+                    chain(&error)
+                );
             }
             // Without `system_roots()` the feature and the variable change nothing.
-            assert_eq!(verify(builder_at(env::var("GOOD").unwrap()).build()).unwrap_err().kind(), ErrorKind::Tls);
+            assert_eq!(
+                verify(builder_at(env::var("GOOD").unwrap()).build())
+                    .unwrap_err()
+                    .kind(),
+                ErrorKind::Tls
+            );
             return;
         }
         std::fs::remove_file(file).unwrap();
-        assert_eq!((good.seen().0, expired.seen(), other.seen()), (2, (1, 0), (1, 0)));
+        assert_eq!(
+            (good.seen().0, expired.seen(), other.seen()),
+            (2, (1, 0), (1, 0))
+        );
         assert!(good.seen().1 > 0);
     }
 
@@ -183,14 +240,24 @@ mod with_system_roots {
         let (url, seen) = proxy(server.port, 200);
         let file = save(&authority, "tunnel");
         let variables = [("SSL_CERT_FILE", &*file), ("HTTPS_PROXY", &url)];
-        if in_own_process("tls::with_system_roots::a_proxy_tunnels_and_sees_no_credential", &variables) {
-            let answer = verify(builder_at("https://mode.example".into()).system_roots().build());
+        if in_own_process(
+            "tls::with_system_roots::a_proxy_tunnels_and_sees_no_credential",
+            &variables,
+        ) {
+            let answer = verify(
+                builder_at("https://mode.example".into())
+                    .system_roots()
+                    .build(),
+            );
             assert_eq!(answer.unwrap(), "acme");
             return;
         }
         std::fs::remove_file(file).unwrap();
         let seen = seen.lock().unwrap();
-        assert!(seen.starts_with("CONNECT mode.example:443 HTTP/1.1\r\n"), "{seen}");
+        assert!(
+            seen.starts_with("CONNECT mode.example:443 HTTP/1.1\r\n"),
+            "{seen}"
+        );
         for secret in [TOKEN, SECRET, "Authorization", "NWYzYTljMDFkMmU0"] {
             assert!(!seen.contains(secret), "{seen}");
         }
@@ -200,7 +267,10 @@ mod with_system_roots {
 #[test]
 fn a_proxy_that_wants_a_password_is_a_readable_error() {
     let (url, seen) = proxy(0, 407);
-    if in_own_process("tls::a_proxy_that_wants_a_password_is_a_readable_error", &[("ALL_PROXY", &url)]) {
+    if in_own_process(
+        "tls::a_proxy_that_wants_a_password_is_a_readable_error",
+        &[("ALL_PROXY", &url)],
+    ) {
         let error = verify(builder_at("https://mode.example".into()).build()).unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 1));
         assert!(chain(&error).contains("407"), "{}", chain(&error));
@@ -215,13 +285,21 @@ fn a_socks_proxy_is_for_the_feature_alone() {
     let name = "tls::a_socks_proxy_is_for_the_feature_alone";
     for scheme in ["socks4", "socks4a", "socks5", "socks5h"] {
         if in_own_process(name, &[("ALL_PROXY", &format!("{scheme}://127.0.0.1:1"))]) {
-            let error = verify(builder_at("https://no-such-host.invalid".into()).build()).unwrap_err();
+            let error =
+                verify(builder_at("https://no-such-host.invalid".into()).build()).unwrap_err();
             let proxy = env::var("ALL_PROXY").unwrap();
             assert_eq!(error.kind(), ErrorKind::Transport);
             // Directly, the name does not resolve; by way of the proxy, the port is refused.
-            let asks_proxy =
-                cfg!(feature = "socks-proxy") && ["socks4a:", "socks5h:"].iter().any(|s| proxy.starts_with(s));
-            assert_eq!(error.attempts(), if asks_proxy { 4 } else { 1 }, "{proxy}: {}", chain(&error));
+            let asks_proxy = cfg!(feature = "socks-proxy")
+                && ["socks4a:", "socks5h:"]
+                    .iter()
+                    .any(|s| proxy.starts_with(s));
+            assert_eq!(
+                error.attempts(),
+                if asks_proxy { 4 } else { 1 },
+                "{proxy}: {}",
+                chain(&error)
+            );
             return;
         }
     }

@@ -16,7 +16,9 @@ fn main() -> ExitCode {
     if argument != "--snapshot" {
         eprintln!("usage: embed-in-build [--snapshot]");
     } else if mode::SOURCE != "live" {
-        eprintln!("this build embeds the snapshot itself: a fresh one takes `--features live` and an answer from Mode");
+        eprintln!(
+            "this build embeds the snapshot itself: a fresh one takes `--features live` and an answer from Mode"
+        );
     } else {
         println!("{}", mode::SNAPSHOT);
         return ExitCode::SUCCESS;
@@ -25,7 +27,10 @@ fn main() -> ExitCode {
 }
 
 fn print_counts() {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let days = now.saturating_sub(mode::FETCHED_AT) / (24 * 60 * 60);
     println!("source: {}", mode::SOURCE);
     println!("fetched: {days} days ago (Unix time {})", mode::FETCHED_AT);

@@ -16,7 +16,9 @@ pub(crate) fn serve(mut stream: &TcpStream, number: usize, shared: &Shared) -> i
     loop {
         let (head, unread) = peek_head(stream)?;
         let request = Request::parse(&head, number).ok_or(ErrorKind::InvalidData)?;
-        let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let last = request
+            .header("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let reply = shared.answer(request);
         if reply.kind == Kind::Reset {
             return shared.pause(reply.delay);
@@ -26,7 +28,11 @@ pub(crate) fn serve(mut stream: &TcpStream, number: usize, shared: &Shared) -> i
             return wait_for_end(stream);
         }
         let left = reply.cut.unwrap_or(usize::MAX);
-        let mut wire = Wire { stream, shared, left };
+        let mut wire = Wire {
+            stream,
+            shared,
+            left,
+        };
         wire.deliver(&reply)?;
         if last || !reply.keeps_open() {
             return Ok(());
@@ -77,7 +83,9 @@ impl Wire<'_> {
                 self.send(size.as_bytes(), pace)?;
                 self.send(body, pace)
             }
-            Framing::Length | Framing::LyingLength(_) | Framing::UntilClose => self.send(body, pace),
+            Framing::Length | Framing::LyingLength(_) | Framing::UntilClose => {
+                self.send(body, pace)
+            }
         }
     }
 

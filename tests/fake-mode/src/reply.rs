@@ -173,7 +173,10 @@ impl Reply {
     }
 
     pub(crate) fn keeps_open(&self) -> bool {
-        let framed = matches!(self.framing, Framing::Length | Framing::Chunked | Framing::None);
+        let framed = matches!(
+            self.framing,
+            Framing::Length | Framing::Chunked | Framing::None
+        );
         framed && self.cut.is_none() && !self.then_close
     }
 }

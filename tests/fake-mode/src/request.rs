@@ -48,7 +48,12 @@ impl Request {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect();
-        Some(Request { method: method.to_owned(), target: target.to_owned(), headers, connection })
+        Some(Request {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers,
+            connection,
+        })
     }
 }
 

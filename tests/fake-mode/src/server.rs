@@ -50,7 +50,11 @@ impl FakeMode {
             let shared = shared.clone();
             move || accept(&listener, &shared)
         });
-        Ok(FakeMode { shared, addr, acceptor: Some(acceptor) })
+        Ok(FakeMode {
+            shared,
+            addr,
+            acceptor: Some(acceptor),
+        })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -84,7 +88,11 @@ impl FakeMode {
     }
 
     /// Answers the requests for `target` with what `f` returns.
-    pub fn route(&self, target: &str, f: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> &Self {
+    pub fn route(
+        &self,
+        target: &str,
+        f: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> &Self {
         let mut state = self.shared.state();
         state.routes.insert(target.to_owned(), Arc::new(f));
         drop(state);
@@ -188,7 +196,10 @@ impl Shared {
         let mut state = self.state();
         state.requests.push(request.clone());
         let routes = &state.routes;
-        let route = routes.get(&request.target).or_else(|| routes.get(request.path())).cloned();
+        let route = routes
+            .get(&request.target)
+            .or_else(|| routes.get(request.path()))
+            .cloned();
         drop(state);
         match route {
             Some(route) => route(&request),

@@ -8,7 +8,9 @@ use crate::{FakeMode, Framing, Reply, Shape, Workspace};
 
 fn connect(server: &FakeMode) -> TcpStream {
     let client = TcpStream::connect(server.addr()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     client
 }
 
@@ -42,7 +44,10 @@ fn a_connection_is_kept_and_a_script_goes_in_order() {
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
 
     assert_eq!(server.connections(), 1);
-    assert_eq!(server.targets(), ["/api/verify?n=1", "/api/verify?n=2", "/api/verify?n=3"]);
+    assert_eq!(
+        server.targets(),
+        ["/api/verify?n=1", "/api/verify?n=2", "/api/verify?n=3"]
+    );
     let last = server.requests().pop().unwrap();
     assert_eq!((last.path(), last.query("n")), ("/api/verify", Some("3")));
     assert_eq!((last.header("host"), last.connection), (Some("mode"), 0));
@@ -56,8 +61,14 @@ fn a_reply_is_exactly_these_bytes() {
     let server = FakeMode::start();
     for (reply, after_head) in [
         (framed(Framing::Length), "Content-Length: 3\r\n\r\n[1]"),
-        (framed(Framing::LyingLength(9)), "Content-Length: 9\r\n\r\n[1]"),
-        (framed(Framing::CutChunk), "Transfer-Encoding: chunked\r\n\r\n4\r\n[1]"),
+        (
+            framed(Framing::LyingLength(9)),
+            "Content-Length: 9\r\n\r\n[1]",
+        ),
+        (
+            framed(Framing::CutChunk),
+            "Transfer-Encoding: chunked\r\n\r\n4\r\n[1]",
+        ),
         (framed(Framing::UntilClose), "Connection: close\r\n\r\n[1]"),
         (framed(Framing::None).header("A", "b"), "A: b\r\n\r\n"),
         (json.clone().cut(13), "HTTP/1.1 200 "),
@@ -90,7 +101,11 @@ fn a_reset_is_one_and_its_request_is_recorded() {
 #[test]
 fn dropping_the_server_ends_every_wait() {
     let hour = Duration::from_secs(3600);
-    for reply in [Reply::silence(), Reply::json(200, "").delay(hour), Reply::json(200, "").drip(hour)] {
+    for reply in [
+        Reply::silence(),
+        Reply::json(200, "").delay(hour),
+        Reply::json(200, "").drip(hour),
+    ] {
         let server = FakeMode::start();
         server.on("/", reply);
         let mut client = connect(&server);

@@ -5,8 +5,15 @@ use std::collections::BTreeMap;
 use crate::reply::Reply;
 use crate::server::FakeMode;
 
-const NAMES: [&str; 7] =
-    ["Ada Okafor", "Ben Núñez", "Cleo O'Brien", "Dev Sato", "Eva Weiß", "Finn Moreau", "Gita Lind"];
+const NAMES: [&str; 7] = [
+    "Ada Okafor",
+    "Ben Núñez",
+    "Cleo O'Brien",
+    "Dev Sato",
+    "Eva Weiß",
+    "Finn Moreau",
+    "Gita Lind",
+];
 
 /// A plausible whole workspace, the same on every run.
 ///
@@ -31,7 +38,11 @@ pub enum Shape {
 impl Workspace {
     /// A workspace of so many people. `name` is a slug, such as `acme`.
     pub fn new(name: &str, people: usize) -> Workspace {
-        Workspace { name: name.to_owned(), people, shape: Shape::Hal }
+        Workspace {
+            name: name.to_owned(),
+            people,
+            shape: Shape::Hal,
+        }
     }
 
     /// Default: [`Shape::Hal`].
@@ -88,9 +99,11 @@ impl Workspace {
             (&memberships, Reply::json(200, self.memberships_json())),
             (&lite, Reply::json(200, self.lite_json())),
         ] {
-            server.route(target, move |request| match request.header("authorization") {
-                Some(value) if value.starts_with("Basic ") => reply.clone(),
-                _ => Reply::error(401, "unauthorized", "Authentication is required"),
+            server.route(target, move |request| {
+                match request.header("authorization") {
+                    Some(value) if value.starts_with("Basic ") => reply.clone(),
+                    _ => Reply::error(401, "unauthorized", "Authentication is required"),
+                }
             });
         }
     }
@@ -183,7 +196,10 @@ impl Person {
             ("web_self", web.clone()),
             ("web_self_approve", format!("{web}/approve")),
             ("web_self_confirm_destroy", format!("{web}/confirm_destroy")),
-            ("web_self_download_profile", format!("{web}/download_profile")),
+            (
+                "web_self_download_profile",
+                format!("{web}/download_profile"),
+            ),
             ("web_self_unban", format!("{web}/unban")),
         ];
         let links = links.map(|(name, href)| link(name, &href)).join(",");

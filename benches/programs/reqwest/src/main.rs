@@ -24,12 +24,30 @@ struct Membership {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    rustls::crypto::ring::default_provider().install_default().expect("nobody else has chosen one");
-    let url = format!("{}/api/{}/memberships", env::var("MODE_BASE_URL")?, env::var("MODE_WORKSPACE")?);
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("nobody else has chosen one");
+    let url = format!(
+        "{}/api/{}/memberships",
+        env::var("MODE_BASE_URL")?,
+        env::var("MODE_WORKSPACE")?
+    );
     let (token, secret) = (env::var("MODE_API_TOKEN")?, env::var("MODE_API_SECRET")?);
     let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-    let response = client.get(url).basic_auth(token, Some(secret)).send()?.error_for_status()?;
+    let response = client
+        .get(url)
+        .basic_auth(token, Some(secret))
+        .send()?
+        .error_for_status()?;
     let listing: Listing = response.json()?;
-    println!("{}", listing.embedded.memberships.iter().filter(|person| person.state == "active").count());
+    println!(
+        "{}",
+        listing
+            .embedded
+            .memberships
+            .iter()
+            .filter(|person| person.state == "active")
+            .count()
+    );
     Ok(())
 }

@@ -28,13 +28,39 @@ struct Membership<'a> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let url = format!("{}/api/{}/memberships", env::var("MODE_BASE_URL")?, env::var("MODE_WORKSPACE")?);
-    let key = format!("{}:{}", env::var("MODE_API_TOKEN")?, env::var("MODE_API_SECRET")?);
-    let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().new_agent();
+    let url = format!(
+        "{}/api/{}/memberships",
+        env::var("MODE_BASE_URL")?,
+        env::var("MODE_WORKSPACE")?
+    );
+    let key = format!(
+        "{}:{}",
+        env::var("MODE_API_TOKEN")?,
+        env::var("MODE_API_SECRET")?
+    );
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .new_agent();
     let authorization = format!("Basic {}", BASE64_STANDARD.encode(key));
-    let mut response = agent.get(url).header("Authorization", authorization).call()?;
-    let body = response.body_mut().with_config().limit(256 * 1024 * 1024).read_to_vec()?;
+    let mut response = agent
+        .get(url)
+        .header("Authorization", authorization)
+        .call()?;
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(256 * 1024 * 1024)
+        .read_to_vec()?;
     let listing: Listing<'_> = serde_json::from_slice(&body)?;
-    println!("{}", listing.embedded.memberships.iter().filter(|person| person.state == "active").count());
+    println!(
+        "{}",
+        listing
+            .embedded
+            .memberships
+            .iter()
+            .filter(|person| person.state == "active")
+            .count()
+    );
     Ok(())
 }
