@@ -15,6 +15,8 @@ mod surface;
 mod tls;
 
 use std::env;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -61,6 +63,21 @@ fn chain(error: &Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Runs `check` on every case. Fails if any case does, and names each one that does.
+fn each<T: Debug>(cases: impl IntoIterator<Item = T>, check: impl Fn(&T)) {
+    let failed: Vec<String> = cases
+        .into_iter()
+        .filter(|case| catch_unwind(AssertUnwindSafe(|| check(case))).is_err())
+        .map(|case| format!("{case:?}"))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} cases failed, their messages are above:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }
 
 /// Rows `from..to` of a made-up listing.

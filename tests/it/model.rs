@@ -6,7 +6,7 @@ use mode_analytics::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{client, serving};
+use crate::{client, each, serving};
 use fake_mode::{FakeMode, Reply};
 
 fn reads_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(json: &str) {
@@ -68,17 +68,18 @@ fn a_state_is_text() {
 
 #[test]
 fn only_exactly_active_is_active() {
-    for (state, active) in [
+    let cases = [
         ("active", true),
         ("Active", false),
         ("active ", false),
         ("", false),
         ("inactive", false),
-    ] {
+    ];
+    each(cases, |&(state, active)| {
         let row: Membership =
             serde_json::from_value(serde_json::json!({ "state": state })).unwrap();
-        assert_eq!(row.is_active(), active, "{state:?}");
-    }
+        assert_eq!(row.is_active(), active);
+    });
 }
 
 #[test]
