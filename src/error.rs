@@ -1,23 +1,18 @@
-//! [`Error`], [`ErrorKind`] and the status table.
+//! [`Error`], [`ErrorKind`], and what each kind advises.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::error::Category;
-
-use crate::credentials::Credentials;
-use crate::json::{self, Object, Words};
-use crate::retry;
-
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong with a call, and what to do about it.
+/// What went wrong with a call, and what you can do about it.
 ///
-/// Its text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never holds a query, the
-/// token, the secret, or a value out of a successful answer. A cause outside this crate (an [`std::io::Error`]) is in
+/// The text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never
+/// contains a query, the token, the secret, or a value from the body of a successful response. If
+/// something outside this crate is the cause (an [`std::io::Error`]), it is in
 /// [`source()`](std::error::Error::source) and not in the text; `{:?}` shows both.
 ///
 /// ```
@@ -27,254 +22,262 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert_eq!(error.to_string(), "the token must not contain `:`");
 /// ```
+///
+/// In tests of your own code, `Error::from(kind)` makes an error of the kind that you need:
+///
+/// ```
+/// use mode_analytics::{Error, ErrorKind};
+///
+/// let error = Error::from(ErrorKind::RateLimited);
+/// assert!(error.is_retryable() && error.status().is_none());
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
     request: String,
     text: String,
-    hint: Cow<'static, str>,
-    answer: Answer,
+    advice: Cow<'static, str>,
+    response: ErrorResponse,
     attempts: u32,
-    retryable: bool,
-    source: Option<std::io::Error>,
+    is_retryable: bool,
+    source: Option<io::Error>,
 }
 
-/// What is known of an answer whose status is not 200.
+/// What is known of a response whose status is not 200.
 #[derive(Default)]
-struct Answer {
-    status: Option<u16>,
-    id: Option<String>,
-    message: Option<String>,
-    retry_after: Option<Duration>,
+pub(crate) struct ErrorResponse {
+    pub(crate) status: Option<u16>,
+    pub(crate) id: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
-/// What sort of thing went wrong: the coarse answer, for a `match`.
+/// The sort of thing that went wrong, for a `match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument, setting or credential was refused before anything was sent.
+    /// An argument, a setting, a credential or a proxy variable was refused before anything was
+    /// sent.
     InvalidInput,
     /// `MODE_API_TOKEN` or `MODE_API_SECRET` is unset or empty.
     MissingCredentials,
-    /// The connection failed, broke, or did not speak HTTP; or the name did not resolve.
+    /// The connection failed or broke, the other side did not speak HTTP, or the host name did not
+    /// resolve.
     Transport,
-    /// No trust could be established with the server: its certificate, or the handshake.
+    /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
-    /// No complete answer within the attempt's or the call's time.
+    /// No complete response arrived within the time for the attempt or for the call.
     Timeout,
     /// Status 400, or the id `bad_request`.
     BadRequest,
-    /// Status 401, or the id `unauthorized`: token or secret is wrong.
+    /// Status 401, or the id `unauthorized`: the token or the secret is wrong.
     Unauthorized,
-    /// Status 403, or the id `forbidden`: the key lacks permission.
+    /// Status 403, or the id `forbidden`: the key lacks the permission.
     Forbidden,
-    /// Status 404, or the id `not_found`: no such workspace or resource, or the key cannot see it.
+    /// Status 404, or the id `not_found`: there is no such workspace or resource, or the key cannot
+    /// see it.
     NotFound,
-    /// Status 429: too many requests. Mode allows about 40 in any 10 seconds.
+    /// Status 429: too many requests. Mode allows about 40 requests in 10 seconds.
     RateLimited,
     /// Any status from 500 to 599.
     Server,
-    /// Any other status that is not 200, redirects included: none is followed.
+    /// Any other status than 200. This includes redirects, which are never followed.
     UnexpectedStatus,
-    /// The answer's body is larger than `max_response_bytes`.
+    /// The response body is larger than `max_response_bytes`.
     TooLarge,
-    /// The answer is not what was asked for: not JSON, JSON of another shape, a listing with rows missing.
+    /// The response is not what was asked for: it is not JSON, it is JSON of another shape, or a
+    /// listing is incomplete.
     Decode,
 }
 
 impl ErrorKind {
-    fn of(status: u16, id: Option<&str>) -> Self {
-        match (id, status) {
-            (Some("bad_request"), _) => Self::BadRequest,
-            (Some("unauthorized"), _) => Self::Unauthorized,
-            (Some("forbidden"), _) => Self::Forbidden,
-            (Some("not_found"), _) => Self::NotFound,
-            (_, 400) => Self::BadRequest,
-            (_, 401) => Self::Unauthorized,
-            (_, 403) => Self::Forbidden,
-            (_, 404) => Self::NotFound,
-            (_, 429) => Self::RateLimited,
-            (_, 500..=599) => Self::Server,
-            _ => Self::UnexpectedStatus,
-        }
-    }
-
-    fn hint(self) -> &'static str {
+    /// What to do about it, unless something that fits better is known.
+    fn advice(self) -> &'static str {
         match self {
-            Self::Unauthorized => "check token and secret",
-            Self::Forbidden => "the key lacks permission for this",
-            Self::NotFound => "verify the workspace name, the one in app.mode.com/<workspace>",
-            Self::RateLimited => "slow down: Mode allows about 40 requests in 10 seconds",
+            Self::InvalidInput => "correct the argument or the setting",
+            Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",
             Self::Transport => "check the network and the proxy variables",
+            Self::Tls => "check the base URL, this machine's clock, and what stands in between",
             Self::Timeout => "try later, or raise the timeout",
+            Self::BadRequest => "check the path and its query",
+            Self::Unauthorized => "check the token and the secret",
+            Self::Forbidden => "the key lacks permission for this: ask an administrator",
+            Self::NotFound => "check the path; the key may also lack access to it",
+            Self::RateLimited => "slow down: Mode allows about 40 requests in 10 seconds",
             Self::Server => "a failure on Mode's side: try later",
-            Self::Tls => {
-                "a proxy that re-signs traffic needs the feature `platform-verifier` and `system_roots()`"
-            }
-            _ => "",
+            Self::UnexpectedStatus => "Mode does not document this status: check the base URL",
+            Self::TooLarge => "raise `max_response_bytes`",
+            Self::Decode => "Mode documents another response: check the base URL",
         }
     }
 }
 
+/// Writes the name of the kind in words, such as `rate limited`.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = format!("{self:?}");
+        let mut text = String::new();
+        for c in name.chars() {
+            if c.is_uppercase() && !text.is_empty() {
+                text.push(' ');
+            }
+            text.extend(c.to_lowercase());
+        }
+        f.pad(&text)
+    }
+}
+
+/// Makes a bare error of this kind: no status, no attempts, and the usual advice.
+///
+/// It is retryable if the kind usually is: `Transport`, `Timeout`, `RateLimited` and `Server`.
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        use ErrorKind::{RateLimited, Server, Timeout, Transport};
+        let mut error = Self::new(kind, kind.to_string());
+        error.0.is_retryable = matches!(kind, Transport | Timeout | RateLimited | Server);
+        error
+    }
+}
+
 impl Error {
-    /// What sort of thing went wrong.
+    /// Returns the kind of the error.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status, where the server answered with one other than 200.
+    /// Returns the HTTP status, if the server answered with another one than 200.
+    #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.0.answer.status
+        self.0.response.status
     }
 
-    /// Mode's own id of the error, such as `not_found`, cleaned like [`api_message()`](Self::api_message).
+    /// Returns Mode's own id of the error, such as `not_found`. It is cleaned in the same way as
+    /// [`api_message()`](Self::api_message).
+    #[must_use]
     pub fn api_id(&self) -> Option<&str> {
-        self.0.answer.id.as_deref()
+        self.0.response.id.as_deref()
     }
 
-    /// Mode's own words, safe to print: the credentials are blanked, at most 300 characters are kept, and those that
-    /// move a terminal's cursor, reverse the text or are invisible are escaped.
+    /// Returns Mode's own message, made safe to print.
+    ///
+    /// The credentials are blanked, at most 300 characters are kept, and characters that move a
+    /// terminal's cursor, reverse the text or are invisible are escaped.
+    #[must_use]
     pub fn api_message(&self) -> Option<&str> {
-        self.0.answer.message.as_deref()
+        self.0.response.message.as_deref()
     }
 
-    /// How long the server asked to wait (`Retry-After`), where it did so in a form that HTTP knows.
+    /// Returns how long the server asked to wait, if it sent a `Retry-After` that HTTP defines.
+    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.answer.retry_after
+        self.0.response.retry_after
     }
 
-    /// How often the request that failed was sent; 0 where nothing was.
+    /// Returns how many times the request that failed was sent. It is 0 if nothing was sent.
+    #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether the same call may well succeed later: a status or a broken connection of the sort that is retried.
+    /// Returns whether the same call may well succeed later. It is true for the statuses and the
+    /// broken connections that are also retried.
+    #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.0.retryable
+        self.0.is_retryable
     }
 
+    /// An error with the usual advice for its kind.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        let (text, hint) = (text.into(), kind.hint().into());
-        let (request, answer) = (String::new(), Answer::default());
         Self(Box::new(Inner {
             kind,
-            request,
-            text,
-            hint,
-            answer,
+            request: String::new(),
+            text: text.into(),
+            advice: kind.advice().into(),
+            response: ErrorResponse::default(),
             attempts: 0,
-            retryable: false,
+            is_retryable: false,
             source: None,
         }))
     }
 
-    /// An answer whose status is not 200. Its body may be anything.
-    pub(crate) fn from_status(
-        status: u16,
-        retry_after: Option<Duration>,
-        body: &[u8],
-        keys: &Credentials,
-    ) -> Self {
-        #[derive(Default, Deserialize)]
-        struct Body {
-            id: Option<Words>,
-            message: Option<Words>,
-        }
-
-        let Body { id, message } = json::read(body)
-            .map(|Object(body)| body)
-            .unwrap_or_default();
-        let kind = ErrorKind::of(status, id.as_ref().map(|id| &*id.text));
-        let [id, message] = [id, message]
-            .map(|words| Some(keys.clean(&words?.text)).filter(|text| !text.is_empty()));
-
-        let mut text = status.to_string();
-        id.iter().for_each(|id| text.extend([" ", id]));
-        message
-            .iter()
-            .for_each(|message| text.extend([": ", message]));
-        let mut error = Self::new(kind, text);
-        if let (ErrorKind::RateLimited, Some(wait)) = (kind, retry_after) {
-            error.0.hint = format!("wait {} s", wait.as_secs_f64().ceil()).into();
-        }
-        error.0.retryable = retry::is_retried_status(status);
-        error.0.answer = Answer {
-            status: Some(status),
-            id,
-            message,
-            retry_after,
-        };
-        error
-    }
-
-    /// A 200 answer that serde_json refused. Its own text quotes the body, so only position and our own words are kept.
-    pub(crate) fn decode(error: &serde_json::Error) -> Self {
-        const OUR_WORDS: [&str; 4] = ["state", "username", "_embedded", "memberships"];
-        let position = format!(" at line {} column {}", error.line(), error.column());
-        let ours = OUR_WORDS.map(|field| format!("missing field `{field}`"));
-        let text = error.to_string();
-        let ours = ours.iter().find(|ours| text == format!("{ours}{position}"));
-        let what = match error.classify() {
-            Category::Data => ours.map_or("JSON of another shape than expected", |ours| ours),
-            Category::Eof => "JSON that ends too early",
-            Category::Syntax | Category::Io => "not JSON",
-        };
+    /// A response that is not what was asked for.
+    pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
         Self::new(
             ErrorKind::Decode,
-            format!("cannot read the answer: {what}{position}"),
+            format!("cannot read the response: {what}"),
         )
     }
 
-    /// Says which request it was. `path` may carry a query, which is dropped.
-    pub(crate) fn of_request(mut self, path: &str, attempts: u32, keys: &Credentials) -> Self {
-        let path = path.split('?').next().unwrap_or_default();
-        self.0.request = format!("GET {}: ", keys.clean(path));
+    /// An input that was refused, with a text that says how it must be.
+    pub(crate) fn invalid_input(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, text).with_advice("")
+    }
+
+    pub(crate) fn with_response(mut self, response: ErrorResponse) -> Self {
+        self.0.response = response;
+        self
+    }
+
+    /// Says which request it was. `path` must be clean and without its query.
+    pub(crate) fn with_request(mut self, path: &str, attempts: u32) -> Self {
+        self.0.request = format!("GET {path}: ");
         self.0.attempts = attempts;
         self
     }
 
-    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
-        self.0.hint = hint.into();
+    /// Says that it was the same request as that of `other`.
+    pub(crate) fn with_request_of(mut self, other: Self) -> Self {
+        self.0.request = other.0.request;
+        self.0.attempts = other.0.attempts;
         self
     }
 
-    pub(crate) fn with_source(mut self, source: std::io::Error) -> Self {
+    /// Adds where in the response it went wrong.
+    pub(crate) fn with_place(mut self, place: &str) -> Self {
+        self.0.text.push_str(place);
+        self
+    }
+
+    pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        self.0.advice = advice.into();
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: io::Error) -> Self {
         self.0.source = Some(source);
         self
     }
 
-    pub(crate) fn retryable(mut self) -> Self {
-        self.0.retryable = true;
+    pub(crate) fn retryable(mut self, is_retryable: bool) -> Self {
+        self.0.is_retryable = is_retryable;
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            request,
-            text,
-            hint,
-            ..
-        } = &*self.0;
-        write!(f, "{request}{text}")?;
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({hint})")
-        }
+        self.write(None, f)
     }
 }
 
-/// The text and its causes: what `main` prints of an error that it returns, and `unwrap` of one that it meets.
+/// Writes the text, its cause, then the advice: what `main` prints of an error that it returns, and
+/// `unwrap` of an error that it meets.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        self.0
-            .source
-            .iter()
-            .try_for_each(|cause| write!(f, ": {cause}"))
+        self.write(self.0.source.as_ref(), f)
+    }
+}
+
+impl Error {
+    fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0.request, self.0.text)?;
+        cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
+        match &*self.0.advice {
+            "" => Ok(()),
+            advice => write!(f, " ({advice})"),
+        }
     }
 }
 

@@ -1,27 +1,96 @@
-//! Reading JSON where serde's derive would be too lenient, or too strict. Pure.
+//! From bytes to values, and what an error may say of the bytes. Pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
-/// Reads a whole body.
+/// Reads a whole body into a type of this crate.
 pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Error::new(ErrorKind::Decode, "cannot read the answer: it is not UTF-8"))?;
-    serde_json::from_str(text).map_err(|error| Error::decode(&error))
+    read_with(body, PhantomData)
 }
 
-/// A text that is borrowed from the body where it can be.
+/// Reads a whole body into what `seed` makes of it. Its types must be this crate's: what their
+/// errors say is shown.
+pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
+    body: &'de [u8],
+    seed: S,
+) -> Result<S::Value> {
+    let mut json = serde_json::Deserializer::from_str(as_text(body)?);
+    let value = seed.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| decode_error(body, &error, |_| true))
+}
+
+/// Reads a whole body into a type of the caller's. Its errors may quote the body, so a word of them
+/// is shown only if the body contains it as a key or not at all.
+pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let text = as_text(body)?;
+    let is_key = |end| text.get(end..).is_some_and(|rest| rest.starts_with("\":"));
+    let is_safe = |word: &str| {
+        let mut places = text.match_indices(word);
+        word.len() < 2 || places.all(|(at, _)| is_key(at + word.len()))
+    };
+    // An escape may hide a word.
+    let has_escapes = text.contains("\\u");
+    let is_shown = |words: &str| {
+        let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+        !has_escapes && words.all(is_safe)
+    };
+    serde_json::from_str(text).map_err(|error| {
+        let error = decode_error(body, &error, is_shown);
+        error.with_advice("the type that `get` reads into must fit the response")
+    })
+}
+
+fn as_text(body: &[u8]) -> Result<&str> {
+    std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))
+}
+
+/// Tells what serde_json refused, without the half of its words that quotes the body.
+fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) -> bool) -> Error {
+    if is_markup(body) {
+        let advice = "a sign-in page or something else in between answers: check the base URL";
+        return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
+    }
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let words = error.to_string();
+    let words = words.strip_suffix(&position).unwrap_or(&words);
+    let missing = words.strip_prefix("missing field ");
+    let expected = words
+        .rsplit_once(", expected ")
+        .map(|(_, expected)| expected);
+    let what: String = match (error.classify(), missing, expected) {
+        (Category::Eof, ..) => "JSON that ends too early".into(),
+        (Category::Syntax | Category::Io, ..) => "not JSON".into(),
+        (Category::Data, Some(it), _) if is_shown(it) => format!("missing field {it}"),
+        (Category::Data, None, Some(it)) if is_shown(it) => {
+            format!("unexpected JSON: expected {it}")
+        }
+        (Category::Data, ..) => "unexpected JSON".into(),
+    };
+    Error::unreadable(what + &position)
+}
+
+/// Whether a body is HTML or XML.
+pub(crate) fn is_markup(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"<")
+}
+
+/// A text that is borrowed from the body if it can be.
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
-/// An object read into `T`. Alone, a derived `Deserialize` would also take an array for a struct, field by field.
+/// An object that is read into `T`. Without it, a derived `Deserialize` would also take an array,
+/// field by field.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -44,114 +113,123 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Whatever has links, as HAL writes them.
-#[derive(Deserialize)]
-pub(crate) struct Linked {
-    #[serde(rename = "_links")]
-    pub(crate) links: Option<Object<Links>>,
+/// Any JSON. `serde_json::Value` would not do: if another crate switches on serde_json's
+/// `raw_value`, a response of 20 kB overflows the stack with it.
+#[derive(Hash)]
+pub(crate) enum Json {
+    Null,
+    /// A text or a whole number.
+    Plain(String),
+    /// A fraction or a boolean.
+    Other(String),
+    Array(Vec<Json>),
+    Object(BTreeMap<String, Json>),
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Links {
-    #[serde(rename = "self")]
-    pub(crate) this: Option<Object<Link>>,
-    pub(crate) member: Option<Object<Link>>,
-    pub(crate) next_page: Option<Object<Link>>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Link {
-    href: Option<Words>,
-}
-
-impl Linked {
-    /// Where the link leads that `choose` picks.
-    pub(crate) fn href(self, choose: impl FnOnce(Links) -> Option<Object<Link>>) -> Option<String> {
-        let Object(links) = self.links?;
-        Some(choose(links)?.0.href?.text)
-    }
-}
-
-/// Any JSON as a text for people: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
-#[derive(Default, Hash)]
-pub(crate) struct Words {
-    pub(crate) text: String,
-    /// Whether it is a text or a whole number, and nothing else.
-    pub(crate) is_plain: bool,
-}
-
-impl Words {
-    fn plain(text: impl ToString) -> Self {
-        Self {
-            text: text.to_string(),
-            is_plain: true,
+impl Json {
+    /// The field of an object.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
+        match self {
+            Self::Object(fields) => fields.get(name),
+            _ => None,
         }
     }
 
-    fn other(text: impl ToString) -> Self {
-        Self {
-            text: text.to_string(),
-            is_plain: false,
+    /// A text or a whole number that is not empty.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Plain(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    fn number(text: String) -> Self {
+        let is_whole = text.parse::<u64>().is_ok() || text.parse::<i64>().is_ok();
+        let json = if is_whole { Self::Plain } else { Self::Other };
+        json(text)
+    }
+
+    /// The `href` of a link, as HAL writes it.
+    pub(crate) fn href(&self, link: &str) -> Option<&str> {
+        self.get("_links")?.get(link)?.get("href")?.text()
+    }
+
+    /// Writes it for people: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Plain(text) | Self::Other(text) => text.clone(),
+            Self::Array(items) => {
+                let items: Vec<String> = items.iter().map(Self::words).collect();
+                items.join(", ")
+            }
+            Self::Object(fields) => {
+                let field = |(name, value): (&String, &Self)| format!("{name}: {}", value.words());
+                let fields: Vec<String> = fields.iter().map(field).collect();
+                fields.join("; ")
+            }
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Words;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Words, E> {
-                Ok(Words::plain(text))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Words, E> {
-                Ok(Words::plain(number))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Words, E> {
-                Ok(Words::plain(number))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Words, E> {
-                Ok(Words::other(number))
-            }
-
-            fn visit_bool<E>(self, truth: bool) -> Result<Words, E> {
-                Ok(Words::other(truth))
-            }
-
-            fn visit_unit<E>(self) -> Result<Words, E> {
-                Ok(Words::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Words, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(Words { text, .. }) = items.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Words::other(texts.join(", ")))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Words, A::Error> {
-                let mut texts = Vec::new();
-                while let Some((name, Words { text, .. })) = fields.next_entry::<String, _>()? {
-                    // How a number looks where another crate has switched on serde_json's `arbitrary_precision`.
-                    if name == "$serde_json::private::Number" {
-                        return Ok(Words::plain(text));
-                    }
-                    texts.push(format!("{name}: {text}"));
-                }
-                Ok(Words::other(texts.join("; ")))
-            }
-        }
-
         deserializer.deserialize_any(Any)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Plain(text.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
+        Ok(Json::Plain(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
+        Ok(Json::Plain(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
+        Ok(Json::Other(number.to_string()))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Json, E> {
+        Ok(Json::Other(truth.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Json::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
+            match value {
+                // This is a number, if another crate has switched on `arbitrary_precision`.
+                Json::Plain(text) if name == "$serde_json::private::Number" => {
+                    return Ok(Json::number(text));
+                }
+                value => fields.insert(name, value),
+            };
+        }
+        Ok(Json::Object(fields))
     }
 }

@@ -1,70 +1,156 @@
-//! Ask [Mode](https://mode.com) three things from a synchronous program or a build script: *does my key work*, *who is
-//! in this workspace*, *how many of them are active*. One line each, no async runtime, and an answer that is whole or an
-//! error.
+//! A blocking client for the [Mode](https://mode.com) REST API.
+//!
+//! A synchronous program or a build script asks Mode three things, in one line each: *does my key
+//! work*, *who is in this workspace*, *how many of them are active*. There is no async runtime, and
+//! you get a whole result or an error that says what to do.
 //!
 //! ```no_run
-//! use mode_analytics::{Client, Credentials};
+//! use mode_analytics::Client;
 //!
 //! fn main() -> Result<(), mode_analytics::Error> {
-//!     // MODE_API_TOKEN and MODE_API_SECRET
-//!     let client = Client::new(Credentials::from_env()?);
+//!     // Reads MODE_API_TOKEN and MODE_API_SECRET.
+//!     let client = Client::from_env()?;
 //!
-//!     let workspace = client.verify()?.workspace.expect("the key opens a workspace");
-//!     for person in client.memberships(&workspace)? {
-//!         println!("User: {}, State: {}", person.member_username.as_deref().unwrap_or("-"), person.state);
+//!     for member in client.memberships("acme")? {
+//!         let name = member.member_username.as_deref().unwrap_or("-");
+//!         println!("User: {name}, State: {}", member.state);
 //!     }
-//!     println!("Active Users Count: {}", client.membership_counts(&workspace)?.active);
+//!     println!("Active Users Count: {}", client.membership_counts("acme")?.active);
 //!     Ok(())
 //! }
 //! ```
 //!
-//! # From question to answer
+//! # The types
 //!
-//! 1. [`Client::verify()`]: does the key work, and for which workspace? Start here: it answers for every sort of key.
-//!    [`Client::account()`] adds the person behind it, where there is one.
-//! 2. [`Client::memberships()`]: everyone in the workspace, as a `Vec` of [`Membership`];
-//!    [`Client::memberships_lite()`] with names and e-mail addresses.
-//! 3. [`Client::membership_counts()`]: only how many, as [`MembershipCounts`].
+//! * [`Client`] asks: it has one method for each endpoint. [`ClientBuilder`] has its settings, each
+//!   with its default.
+//! * [`Credentials`] are the token and the secret of an API key.
+//! * [`Verification`] and [`Account`] say what a key opens and whose it is.
+//! * [`Membership`] is one member of a workspace, [`MembershipState`] the state of the membership,
+//!   and [`MembershipCounts`] the number of members in each state.
+//! * [`Error`] says what went wrong, and [`ErrorKind`] is for a `match`. [`Retry`] describes a wait
+//!   before a retry.
 //!
-//! [`Client::get()`] is for any other GET. [`ClientBuilder`] has the settings, each with its default.
+//! # Check a key
 //!
-//! # When it goes wrong
-//!
-//! Every call returns [`Error`], whose text says what was asked, what came back and what to do; `{:?}` adds the cause.
-//! [`Error::kind()`] is for a `match`:
+//! [`Client::verify()`] answers for every sort of key and names the workspace that the key opens.
+//! [`Client::account()`] returns the user behind the key, if there is one.
 //!
 //! ```no_run
-//! # use mode_analytics::{Client, Credentials, ErrorKind};
-//! # let client = Client::new(Credentials::from_env()?);
+//! # let client = mode_analytics::Client::from_env()?;
+//! match client.verify()?.workspace {
+//!     Some(workspace) => println!("the key works, for the workspace {workspace}"),
+//!     None => println!("the key works"),
+//! }
+//! # Ok::<(), mode_analytics::Error>(())
+//! ```
+//!
+//! # List the members
+//!
+//! [`Client::memberships()`] returns all members of a workspace as a `Vec`.
+//! [`Client::memberships_lite()`] has their names and e-mail addresses. [`Client::get()`] is for any
+//! other GET.
+//!
+//! ```no_run
+//! # let client = mode_analytics::Client::from_env()?;
+//! for member in client.memberships_lite("acme")? {
+//!     println!("{:?} <{:?}>", member.name, member.email);
+//! }
+//! # Ok::<(), mode_analytics::Error>(())
+//! ```
+//!
+//! # Count them
+//!
+//! [`Client::membership_counts()`] makes the same requests and builds no rows.
+//!
+//! ```no_run
+//! # let client = mode_analytics::Client::from_env()?;
+//! let counts = client.membership_counts("acme")?;
+//! println!("{} of {} are active", counts.active, counts.total);
+//! # Ok::<(), mode_analytics::Error>(())
+//! ```
+//!
+//! # Handle errors
+//!
+//! The text of an [`Error`] says what was asked, what came back and what to do; `{:?}` adds the
+//! cause. Faults that pass are retried within a time limit, and
+//! [`ClientBuilder::on_retry()`] makes the waits visible.
+//!
+//! ```no_run
+//! # use mode_analytics::ErrorKind;
+//! # let client = mode_analytics::Client::from_env()?;
 //! match client.membership_counts("acme") {
-//!     Ok(counts) => println!("{} of {} are active", counts.active, counts.total),
-//!     Err(error) if error.is_retryable() => eprintln!("try later: {error}"),
-//!     Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("no workspace acme for this key"),
+//!     Ok(counts) => println!("{} are active", counts.active),
+//!     Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("no such workspace"),
+//!     Err(error) if error.is_retryable() => eprintln!("try again later: {error}"),
 //!     Err(error) => return Err(error),
 //! }
 //! # Ok::<(), mode_analytics::Error>(())
 //! ```
 //!
-//! Passing faults are retried within a time limit; [`ClientBuilder::on_retry()`] makes the waits visible.
+//! # Behind a proxy
+//!
+//! The proxy is the first that is set and not empty of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and
+//! `ALL_PROXY`. Hosts in `no_proxy` or `NO_PROXY` are asked directly: the entries are separated by
+//! commas, `*` stands for all hosts, and `mode.com` also covers `app.mode.com`. The variables are
+//! read once, when the client is made. If a variable applies and its proxy cannot be used, you get
+//! [`ErrorKind::InvalidInput`] and never a direct connection. A SOCKS proxy needs the feature
+//! `socks-proxy`. A base URL on loopback ignores the variables.
+//!
+//! If the proxy re-signs traffic with a certificate of its own, switch on the feature
+//! `platform-verifier` and call `ClientBuilder::system_roots()`.
+//!
+//! # In tests of your own
+//!
+//! Rows come from serde, errors from their kind, and a whole server from
+//! [`ClientBuilder::base_url()`], which accepts plain http on loopback.
+//!
+//! ```
+//! use mode_analytics::{Error, ErrorKind, Membership};
+//!
+//! let row = r#"{"member_username": "ada", "state": "active"}"#;
+//! let ada: Membership = serde_json::from_str(row).unwrap();
+//! assert!(ada.is_active());
+//!
+//! let error = Error::from(ErrorKind::RateLimited);
+//! assert!(error.is_retryable());
+//! ```
+//!
+//! # Inside an async program
+//!
+//! There is no runtime that could clash with yours, but a call blocks its thread, so a direct call
+//! blocks the worker. Move it to a thread for blocking work, such as that of tokio's
+//! `spawn_blocking`:
+//!
+//! ```ignore
+//! let client = client.clone();
+//! let counts = tokio::task::spawn_blocking(move || client.membership_counts("acme")).await??;
+//! ```
+//!
+//! # In a build script
+//!
+//! Set a short [`timeout`](ClientBuilder::timeout), and fall back to a committed file if Mode cannot
+//! be asked. The folder `examples/embed-in-build` of the repository is a whole build script that does
+//! so.
 //!
 //! # Features
 //!
 //! | feature | default | what it does |
 //! |---|---|---|
-//! | `rustls` | yes | https, with Mozilla's root certificates built in (`ring` needs a C compiler) |
-//! | `gzip` | yes | asks for compressed answers |
-//! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`: trust what the operating system trusts |
-//! | `socks-proxy` | no | obeys a SOCKS proxy in the proxy variables; without it, where the first that is set names one, the connection is direct |
+//! | `rustls` | yes | https, with Mozilla's root certificates built in; needs a C compiler for `ring` |
+//! | `gzip` | yes | asks for compressed responses |
+//! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`, which trusts what the operating system trusts |
+//! | `socks-proxy` | no | obeys a SOCKS proxy in the proxy variables |
 //!
-//! # Networks
-//!
-//! The first that is set of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` (or in lower case) names the proxy, except for the
-//! hosts in `NO_PROXY` and a base URL on loopback. Redirects are not followed.
+//! If another crate in the program switches on ureq's feature `cookies`, the HTTP client sends back
+//! the cookies that Mode sets; this crate cannot prevent it.
 //!
 //! # Logging
 //!
-//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug` no credential is in it.
-//! At `trace` it dumps every byte sent, the `Authorization` header included: keep `ureq_proto=debug` in the filter.
+//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug` it logs
+//! no credential. At `trace` it logs every byte that is sent, the `Authorization` header included, so
+//! keep `ureq_proto=debug` in your filter.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
@@ -86,17 +172,22 @@
     )
 )]
 
+mod builder;
+mod call;
 mod client;
 mod credentials;
 mod error;
+mod input;
 mod json;
 mod listing;
 mod model;
-mod path;
+mod redact;
 mod retry;
+mod status;
 mod transport;
 
-pub use client::{Client, ClientBuilder};
+pub use builder::ClientBuilder;
+pub use client::Client;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};
 pub use model::{Account, Membership, MembershipCounts, MembershipState, Verification};

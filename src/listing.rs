@@ -1,47 +1,33 @@
-//! From the bytes of a listing to rows or counts, and to what page comes next. Pure.
+//! From the bytes of a listing to rows or counts, and to the page that comes next. Pure.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::marker::PhantomData;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::mem;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Unexpected};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{self, Linked, Links, Object, Text, Words};
+use crate::json::{self, Json, Object, Text};
 use crate::model::{Membership, MembershipCounts};
 
-/// What the rows of a page are read into.
-pub(crate) trait Collect: Default {
+/// How many rows Mode puts on a page. Some of its collections have pages of this size that carry
+/// neither counters nor a link, so a page of exactly this size may not be the last one.
+const PAGE_SIZE: usize = 30;
+
+/// What the rows of a listing are read into.
+pub(crate) trait Rows: Default {
     type Row<'de>: Deserialize<'de>;
-    fn add(&mut self, row: Self::Row<'_>);
-}
-
-/// What a listing is read into, page by page.
-pub(crate) trait Rows: Collect {
-    fn append(&mut self, page: Self);
-    fn len(&self) -> usize;
-}
-
-impl Collect for Vec<Membership> {
-    type Row<'de> = Membership;
-
-    fn add(&mut self, row: Membership) {
-        self.push(row);
-    }
+    fn push(&mut self, row: Self::Row<'_>);
 }
 
 impl Rows for Vec<Membership> {
-    fn append(&mut self, mut page: Self) {
-        if self.is_empty() {
-            *self = page
-        } else {
-            self.append(&mut page)
-        }
-    }
+    type Row<'de> = Membership;
 
-    fn len(&self) -> usize {
-        self.len()
+    fn push(&mut self, row: Membership) {
+        self.push(row);
     }
 }
 
@@ -52,187 +38,257 @@ pub(crate) struct State<'a> {
     state: Text<'a>,
 }
 
-impl Collect for MembershipCounts {
+impl Rows for MembershipCounts {
     type Row<'de> = Object<State<'de>>;
 
-    fn add(&mut self, Object(row): Object<State<'_>>) {
-        self.add(&row.state.0, 1);
+    fn push(&mut self, Object(row): Object<State<'_>>) {
+        self.add(&row.state.0);
     }
 }
 
-impl Rows for MembershipCounts {
-    fn append(&mut self, page: Self) {
-        page.by_state
-            .iter()
-            .for_each(|(state, people)| self.add(state, *people));
-    }
-
-    fn len(&self) -> usize {
-        self.total
-    }
-}
-
-/// What tells a row from others, of whatever type it is. Not its links: they may change from page to page.
-#[derive(Deserialize, Hash)]
+/// The fields that tell a member from others. The first of them that a row has is its identity.
+#[derive(Deserialize)]
 pub(crate) struct Identity {
-    member_username: Option<Words>,
-    username: Option<Words>,
-    member_token: Option<Words>,
-    email: Option<Words>,
-    name: Option<Words>,
-    state: Option<Words>,
+    member_token: Option<Json>,
+    #[serde(rename = "_links")]
+    links: Option<Json>,
+    member_username: Option<Json>,
+    username: Option<Json>,
+    email: Option<Json>,
 }
 
-impl Collect for DefaultHasher {
+impl Rows for Vec<Option<u64>> {
     type Row<'de> = Object<Identity>;
 
-    fn add(&mut self, Object(row): Object<Identity>) {
-        row.hash(self);
+    fn push(&mut self, Object(row): Object<Identity>) {
+        let link = row.links.as_ref().and_then(|links| links.get("self"));
+        let link = link.and_then(|link| link.get("href"));
+        let name = [&row.member_username, &row.username];
+        let name = name.into_iter().flatten().find_map(Json::text);
+        let [token, email] = [&row.member_token, &row.email].map(Option::as_ref);
+        let [token, link, email] = [token, link, email].map(|value| value?.text());
+        let mut identity = [token, link, name, email].into_iter().enumerate();
+        self.push(identity.find(|(_, text)| text.is_some()).map(digest));
     }
 }
 
-/// An array of rows, read into `R`.
-struct Collected<R>(R);
+/// The identity of rows without such a field: everything that they say, beside their links.
+impl Rows for Vec<u64> {
+    type Row<'de> = Json;
 
-impl<'de, R: Collect> Deserialize<'de> for Collected<R> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Array<R>(PhantomData<R>);
-
-        impl<'de, R: Collect> Visitor<'de> for Array<R> {
-            type Value = Collected<R>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of memberships")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Collected<R>, A::Error> {
-                let mut rows = R::default();
-                while let Some(row) = seq.next_element()? {
-                    rows.add(row);
-                }
-                Ok(Collected(rows))
-            }
+    fn push(&mut self, mut row: Json) {
+        if let Json::Object(fields) = &mut row {
+            fields.remove("_links");
         }
-
-        deserializer.deserialize_seq(Array(PhantomData))
+        self.push(digest(row));
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope<Rows> {
-    #[serde(rename = "_embedded")]
-    embedded: Object<Embedded<Rows>>,
-    pagination: Option<Object<Counters>>,
-    #[serde(rename = "_links")]
-    links: Option<Object<Links>>,
+fn digest(identity: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(identity)
 }
 
-#[derive(Deserialize)]
-struct Embedded<Rows> {
-    memberships: Rows,
-}
-
-#[derive(Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 struct Counters {
     total_pages: Option<u64>,
     total_count: Option<u64>,
 }
 
-/// One page: its rows, its counters, whether it links to a next one.
-fn page<R: Collect>(body: &[u8]) -> Result<(R, Counters, bool)> {
-    if body.trim_ascii_start().starts_with(b"[") {
-        let Collected(rows) = json::read(body)?;
-        return Ok((rows, Counters::default(), false));
-    }
-    let Object(Envelope {
-        embedded,
-        pagination,
-        links,
-    }) = json::read(body)?;
-    let Object(Embedded {
-        memberships: Collected(rows),
-    }) = embedded;
-    let counters = pagination
-        .map(|Object(counters)| counters)
-        .unwrap_or_default();
-    let has_next = Linked { links }.href(|links| links.next_page).is_some();
-    Ok((rows, counters, has_next))
+#[derive(Deserialize)]
+struct PageLinks {
+    next_page: Option<Json>,
 }
 
-/// A listing as it comes in, page by page.
+/// A page while it is read.
+#[derive(Default)]
+struct Page<R> {
+    rows: R,
+    /// Which of its rows were on an earlier page.
+    repeated: Vec<bool>,
+    rows_read: usize,
+    is_in_row: bool,
+    counters: Counters,
+    has_next_link: bool,
+}
+
+impl<R: Rows> Page<R> {
+    fn read(mut self, body: &[u8]) -> Result<Self> {
+        let result = json::read_with(body, Reader(EMBEDDED, &mut self));
+        match result {
+            Err(error) if self.is_in_row => {
+                Err(error.with_place(&format!(", in row {}", self.rows_read + 1)))
+            }
+            result => result.map(|()| self),
+        }
+    }
+}
+
+const EMBEDDED: &str = "_embedded";
+const MEMBERSHIPS: &str = "memberships";
+
+/// Reads the part of a page that holds the rows, or has them below this field.
+struct Reader<'a, R>(&'static str, &'a mut Page<R>);
+
+impl<'de, R: Rows> DeserializeSeed<'de> for Reader<'_, R> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            EMBEDDED => "an array of memberships or an object with `_embedded`",
+            MEMBERSHIPS => "an object with `memberships`",
+            _ => "an array of memberships",
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        if self.0 == MEMBERSHIPS {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
+        }
+        let page = self.1;
+        page.is_in_row = true;
+        while let Some(row) = rows.next_element()? {
+            if page.repeated.get(page.rows_read) != Some(&true) {
+                page.rows.push(row);
+            }
+            page.rows_read += 1;
+        }
+        page.is_in_row = false;
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let below = match self.0 {
+            EMBEDDED => MEMBERSHIPS,
+            MEMBERSHIPS => "",
+            _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
+        };
+        let Self(field, page) = self;
+        let mut is_found = false;
+        while let Some(Text(name)) = fields.next_key()? {
+            if name == field {
+                if mem::replace(&mut is_found, true) {
+                    return Err(A::Error::duplicate_field(field));
+                }
+                fields.next_value_seed(Reader(below, page))?;
+            } else if name == "pagination" && field == EMBEDDED {
+                let counters: Option<Object<Counters>> = fields.next_value()?;
+                page.counters = counters.map_or_else(Counters::default, |Object(it)| it);
+            } else if name == "_links" && field == EMBEDDED {
+                let links: Option<Object<PageLinks>> = fields.next_value()?;
+                let link = links.and_then(|Object(links)| links.next_page);
+                // A link that is not an object asks for a page that may not be there, to be safe.
+                let leads_on = |link: Json| !matches!(link.get("href"), Some(Json::Null));
+                page.has_next_link = link.is_some_and(leads_on);
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+            }
+        }
+        if is_found {
+            return Ok(());
+        }
+        Err(A::Error::missing_field(field))
+    }
+}
+
+/// A listing while it comes in, page by page.
 #[derive(Default)]
 pub(crate) struct Listing<R> {
     pub(crate) rows: R,
+    members: u64,
     page: u64,
     counters: Counters,
-    /// The digests of the pages so far, where there is more than one.
-    seen: Vec<u64>,
+    /// The identities on the pages so far, once a further page is asked for.
+    earlier: HashSet<u64>,
 }
 
 impl<R: Rows> Listing<R> {
-    /// Takes the next page. Returns the number of the page to ask for after it, or `None` where the listing is whole.
+    /// Adds the next page. Returns the number of the page to ask for after it, or `None` if the
+    /// listing is whole.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        let (rows, counters, has_next) = page::<R>(body)?;
         self.page += 1;
-        self.counters.total_pages = counters.total_pages.or(self.counters.total_pages);
-        self.counters.total_count = counters.total_count.or(self.counters.total_count);
-
-        let is_empty = rows.len() == 0;
-        let (mut again, mut circles) = (false, false);
-        if !self.seen.is_empty() {
-            let digest = digest(body)?;
-            again = self.seen.contains(&digest);
-            circles = again && self.seen.last() != Some(&digest);
+        let mut digests = Vec::new();
+        if self.page > 1 {
+            digests = read_digests(body)?;
         }
-        if !again {
-            self.rows.append(rows);
-        }
+        let repeated: Vec<bool> = digests.iter().map(|it| self.earlier.contains(it)).collect();
+        let repetitions = repeated.iter().filter(|is| **is).count();
+        let page = Page {
+            rows: mem::take(&mut self.rows),
+            repeated,
+            ..Page::default()
+        };
+        let page = page.read(body)?;
+        self.rows = page.rows;
+        let newcomers = page.rows_read - repetitions;
+        self.members += newcomers as u64;
+        self.counters.total_pages = page.counters.total_pages.or(self.counters.total_pages);
+        self.counters.total_count = page.counters.total_count.or(self.counters.total_count);
 
-        let all_in = self
-            .counters
-            .total_count
-            .is_some_and(|total| self.rows.len() as u64 >= total);
-        let more = !all_in
-            && self
-                .counters
-                .total_pages
-                .map_or(has_next, |pages| self.page < pages);
-        if more && !is_empty && !again {
-            self.seen.push(digest(body)?);
+        let Counters {
+            total_pages,
+            total_count,
+        } = self.counters;
+        let has_all = total_count.is_some_and(|total| self.members >= total);
+        let has_sign_of_more = page.has_next_link || page.rows_read == PAGE_SIZE;
+        let more = !has_all && total_pages.map_or(has_sign_of_more, |pages| self.page < pages);
+        if more && newcomers > 0 {
+            if self.page == 1 {
+                digests = read_digests(body)?;
+            }
+            self.earlier.extend(digests);
             return Ok(Some(self.page + 1));
         }
-        let is_short = match self.counters.total_count {
-            Some(_) => !all_in,
-            None => circles || (self.is_counted() && (more || again)),
+        let is_all_old = page.rows_read > 0 && newcomers == 0;
+        let is_incomplete = match total_count {
+            Some(_) => !has_all,
+            None => total_pages.is_some() && (more || is_all_old),
         };
-        if is_short {
-            Err(self.incomplete())
-        } else {
-            Ok(None)
+        match is_incomplete {
+            true => Err(self.incomplete()),
+            false => Ok(None),
         }
     }
 
-    /// Whether the server counts the pages: a missing one is then an error, and otherwise the end.
+    /// Whether the server counts the pages. Then a missing page is an error, otherwise it is the end.
     pub(crate) fn is_counted(&self) -> bool {
-        self.counters
-            .total_pages
-            .or(self.counters.total_count)
-            .is_some()
+        let Counters {
+            total_pages,
+            total_count,
+        } = self.counters;
+        total_pages.or(total_count).is_some()
     }
 
-    fn incomplete(&self) -> Error {
-        let text = match (self.counters.total_count, self.counters.total_pages) {
-            (Some(total), _) => format!("incomplete listing: {} of {total}", self.rows.len()),
-            (None, Some(pages)) => format!("incomplete listing: page {} of {pages}", self.page),
-            (None, None) => format!(
-                "incomplete listing: page {} is an earlier one again",
-                self.page
-            ),
+    /// The error for a listing that ends before the server's counters say so.
+    pub(crate) fn incomplete(&self) -> Error {
+        let Counters {
+            total_pages,
+            total_count,
+        } = self.counters;
+        let text = match total_count {
+            Some(total) => format!("{} of {total}", self.members),
+            None => format!("page {} of {}", self.page, total_pages.unwrap_or_default()),
         };
-        Error::new(ErrorKind::Decode, text)
+        let text = format!("incomplete listing: {text}");
+        let advice = "the listing changed or the server lost a page: try again";
+        Error::new(ErrorKind::Decode, text).with_advice(advice)
     }
 }
 
-fn digest(body: &[u8]) -> Result<u64> {
-    page::<DefaultHasher>(body).map(|(hasher, ..)| hasher.finish())
+/// Reads a digest of the identity of each row.
+fn read_digests(body: &[u8]) -> Result<Vec<u64>> {
+    let named: Vec<Option<u64>> = Page::default().read(body)?.rows;
+    let mut whole: Vec<u64> = Vec::new();
+    if named.contains(&None) {
+        whole = Page::default().read(body)?.rows;
+    }
+    let digest = |(row, named): (usize, Option<u64>)| named.or(whole.get(row).copied());
+    Ok(named.into_iter().enumerate().filter_map(digest).collect())
 }

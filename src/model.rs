@@ -1,48 +1,51 @@
-//! The answers: [`Account`], [`Verification`], [`Membership`] and what belongs to it.
+//! What Mode answers with: [`Account`], [`Verification`], [`Membership`] and its kin.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserializer, Error as _};
+use serde::de::{Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, Serialize};
 
-use crate::json::{Object, Text, Words};
+use crate::json::{Json, Object, Text};
 
-/// Who a key or token belongs to: the answer of [`Client::account()`](crate::Client::account).
+/// The user that a key belongs to. [`Client::account()`](crate::Client::account) returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Account {
     /// The user name, as in `https://app.mode.com/<username>`.
     pub username: String,
-    /// The person's name.
+    /// The user's full name.
     pub name: Option<String>,
-    /// Mode's number for the user; Mode writes it as a number or as text.
+    /// Mode's number for the user. Mode writes it as a number or as a text.
     #[serde(default, deserialize_with = "number_or_text")]
     pub id: Option<String>,
-    /// Mode's token for the user: an identifier, no secret.
+    /// Mode's token for the user: an identifier, not a secret.
     pub token: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// When the account was made, as Mode writes it (RFC 3339).
+    /// When the account was created, as Mode writes it (RFC 3339).
     pub created_at: Option<String>,
 }
 
-/// What a key opens: the answer of [`Client::verify()`](crate::Client::verify).
+/// What a key gives access to. [`Client::verify()`](crate::Client::verify) returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verification {
-    /// The workspace, as [`Client::memberships()`](crate::Client::memberships) takes it.
+    /// The name of the workspace, as [`Client::memberships()`](crate::Client::memberships) takes it.
+    ///
+    /// Every response that other clients have recorded contains it. It is `None` if the response
+    /// does not, or if it is `null`; then name the workspace yourself.
     pub workspace: Option<String>,
-    /// Mode's token for the workspace: an identifier, no secret.
+    /// Mode's token for the workspace: an identifier, not a secret.
     pub workspace_token: Option<String>,
-    /// `workspace` or `member`.
+    /// The sort of key: `workspace` or `member`. Some responses do not contain it.
     pub api_key_scope: Option<String>,
 }
 
-/// One person in a workspace.
+/// One member of a workspace.
 ///
-/// Deserializing is also how to make rows for your own tests:
+/// For tests of your own code, deserialize the rows that you need:
 ///
 /// ```
 /// use mode_analytics::Membership;
@@ -55,35 +58,39 @@ pub struct Verification {
 #[serde(from = "Object<MembershipFields>")]
 #[non_exhaustive]
 pub struct Membership {
-    /// The user name (`username` in the lite listing); someone invited may have none yet.
+    /// The user name, which the lite listing calls `username`. A member who was invited may not have
+    /// one yet.
     pub member_username: Option<String>,
-    /// Where the membership stands; `active` is the only state that Mode documents.
+    /// The state of the membership. `active` is the only state that Mode documents.
     pub state: MembershipState,
-    /// Mode's token for the member: an identifier, no secret.
+    /// Mode's token for the member: an identifier, not a secret.
     pub member_token: Option<String>,
-    /// The person's name; only the lite listing has it.
+    /// The member's full name. Only the lite listing has it.
     pub name: Option<String>,
-    /// The e-mail address; only the lite listing has it.
+    /// The e-mail address. Only the lite listing has it.
     pub email: Option<String>,
-    /// Whether the person administers the workspace.
+    /// Whether the member administers the workspace.
     pub admin: Option<bool>,
-    /// Whether the person was invited.
+    /// Whether the member was invited.
     pub invited: Option<bool>,
-    /// Whether the membership is managed by the company's directory.
+    /// Whether the company's directory manages the membership (SCIM).
     pub managed_by_scim: Option<bool>,
     /// When the membership became active, as Mode writes it (RFC 3339).
     pub activated_at: Option<String>,
 }
 
 impl Membership {
-    /// Whether the state is exactly `active`.
+    /// Returns whether the state is exactly `active`.
+    #[must_use]
     pub fn is_active(&self) -> bool {
         self.state == MembershipState::ACTIVE
     }
 }
 
-/// The state of a membership: a text of Mode's, of which only [`ACTIVE`](Self::ACTIVE) is documented. An unknown one is
-/// data, never an error. In JSON it is a plain string.
+/// The state of a membership, a text of Mode's.
+///
+/// Only [`ACTIVE`](Self::ACTIVE) is documented. An unknown state is data, never an error. In JSON it
+/// is a plain string.
 ///
 /// ```
 /// use mode_analytics::MembershipState;
@@ -95,10 +102,11 @@ impl Membership {
 pub struct MembershipState(Cow<'static, str>);
 
 impl MembershipState {
-    /// `active`.
+    /// The state `active`.
     pub const ACTIVE: Self = Self(Cow::Borrowed("active"));
 
-    /// The text as Mode wrote it.
+    /// Returns the text as Mode wrote it.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -133,6 +141,24 @@ impl PartialEq<&str> for MembershipState {
     }
 }
 
+impl PartialEq<MembershipState> for str {
+    fn eq(&self, other: &MembershipState) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<MembershipState> for &str {
+    fn eq(&self, other: &MembershipState) -> bool {
+        *self == other.as_str()
+    }
+}
+
+impl AsRef<str> for MembershipState {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for MembershipState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -145,10 +171,10 @@ impl<'de> Deserialize<'de> for MembershipState {
     }
 }
 
-/// How many people a workspace has, in all and by state.
+/// How many members a workspace has, in total and in each state.
 ///
-/// [`Client::membership_counts()`](crate::Client::membership_counts) makes it from an answer; from rows at hand it is
-/// collected:
+/// [`Client::membership_counts()`](crate::Client::membership_counts) returns it. If you have the rows
+/// already, collect them:
 ///
 /// ```
 /// use mode_analytics::{Membership, MembershipCounts};
@@ -161,34 +187,30 @@ impl<'de> Deserialize<'de> for MembershipState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MembershipCounts {
-    /// All of them.
+    /// The number of all members.
     pub total: usize,
-    /// Those whose state is exactly `active`.
+    /// The number of members whose state is exactly `active`.
     pub active: usize,
-    /// How many are in each state; `active` is among them where there is one.
+    /// The number of members in each state that at least one member is in, `active` included.
     pub by_state: BTreeMap<String, usize>,
 }
 
 impl MembershipCounts {
-    pub(crate) fn add(&mut self, state: &str, people: usize) {
-        self.total += people;
-        if state == MembershipState::ACTIVE.as_str() {
-            self.active += people;
-        }
+    pub(crate) fn add(&mut self, state: &str) {
+        self.total += 1;
+        self.active += usize::from(state == MembershipState::ACTIVE.as_str());
         match self.by_state.get_mut(state) {
-            Some(count) => *count += people,
-            None => {
-                self.by_state.insert(state.to_owned(), people);
-            }
+            Some(members) => *members += 1,
+            None => drop(self.by_state.insert(state.to_owned(), 1)),
         }
     }
 }
 
-impl<'a> FromIterator<&'a Membership> for MembershipCounts {
-    fn from_iter<I: IntoIterator<Item = &'a Membership>>(rows: I) -> Self {
+impl<M: Borrow<Membership>> FromIterator<M> for MembershipCounts {
+    fn from_iter<I: IntoIterator<Item = M>>(rows: I) -> Self {
         let mut counts = Self::default();
-        rows.into_iter()
-            .for_each(|row| counts.add(row.state.as_str(), 1));
+        let rows = rows.into_iter();
+        rows.for_each(|row| counts.add(row.borrow().state.as_str()));
         counts
     }
 }
@@ -225,10 +247,12 @@ impl From<Object<MembershipFields>> for Membership {
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match Option::deserialize(deserializer)? {
-        Some(Words {
-            is_plain: false, ..
-        }) => Err(D::Error::custom("neither a number nor a text")),
-        id => Ok(id.map(|id| id.text)),
+    match Json::deserialize(deserializer)? {
+        Json::Null => Ok(None),
+        Json::Plain(text) => Ok(Some(text)),
+        _ => Err(D::Error::invalid_type(
+            Unexpected::Other("JSON"),
+            &"a whole number or a text",
+        )),
     }
 }

@@ -1,4 +1,4 @@
-//! What is retried and after how long. Pure: the clock, the dice and the sleeping are the caller's.
+//! What is retried, and after how long. Pure: the caller has the clock and does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind as Io;
@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
 
-/// A wait before a retry, as [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry) is told of it.
+/// A wait before a retry. The function that you give to
+/// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry) gets one.
 #[derive(Debug)]
 pub struct Retry<'a> {
     pub(crate) attempt: u32,
@@ -15,23 +16,26 @@ pub struct Retry<'a> {
 }
 
 impl Retry<'_> {
-    /// Which retry of the request this is; 1 is the first.
+    /// Returns the number of this retry of the request; 1 is the first.
+    #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How long the wait will be.
+    /// Returns how long the wait will be.
+    #[must_use]
     pub fn delay(&self) -> Duration {
         self.delay
     }
 
-    /// What the attempt before it ended with.
+    /// Returns the error of the attempt before.
+    #[must_use]
     pub fn error(&self) -> &Error {
         self.error
     }
 }
 
-/// When to try again.
+/// When a request is sent again.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) max_retries: u32,
@@ -40,36 +44,35 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// The wait before retry `n` (from 0) of a request that failed with `error`, or `None` where there is to be none.
-    /// `dice` is in `0.0..1.0`, `rest` is what is left of the call's time.
+    /// Returns the wait before retry `n` (from 0) of a request that failed with `error`, or `None` if
+    /// it is not to be sent again. `random_fraction` is in `0.0..1.0`.
     pub(crate) fn wait(
         &self,
         error: &Error,
         n: u32,
-        dice: f64,
-        rest: Duration,
+        random_fraction: f64,
+        time_left: Duration,
     ) -> Option<Duration> {
         let hint = error.retry_after();
         if !error.is_retryable() || n >= self.max_retries || hint > Some(self.max_delay) {
             return None;
         }
-        let jittered = self.backoff(n, error.status() == Some(429) && hint.is_none(), dice);
+        let outlasts_window = error.status() == Some(429) && hint.is_none();
+        let jittered = self.backoff(n, outlasts_window, random_fraction);
         let wait = jittered.max(hint.unwrap_or_default());
-        (wait < rest).then_some(wait)
+        (wait < time_left).then_some(wait)
     }
 
-    /// Full jitter; for a rate limit that names no time, waits that outlast Mode's window of 10 seconds.
-    fn backoff(&self, n: u32, outlast_window: bool, dice: f64) -> Duration {
-        let (factor, share) = if outlast_window {
-            (8.0, 0.5 + dice / 2.0)
-        } else {
-            (1.0, dice)
+    /// Full jitter; after a rate limit that names no time, waits that outlast Mode's window of 10 s.
+    fn backoff(&self, n: u32, outlasts_window: bool, random_fraction: f64) -> Duration {
+        let (factor, share) = match outlasts_window {
+            true => (8.0, 0.5 + random_fraction / 2.0),
+            false => (1.0, random_fraction),
         };
         let ceiling = self.base_delay.as_secs_f64() * factor * 2_f64.powi(n.min(200) as i32);
         let wait = ceiling.min(self.max_delay.as_secs_f64()) * share;
-        Duration::try_from_secs_f64(wait)
-            .unwrap_or(self.max_delay)
-            .min(self.max_delay)
+        let wait = Duration::try_from_secs_f64(wait).unwrap_or(self.max_delay);
+        wait.min(self.max_delay)
     }
 }
 
@@ -78,26 +81,21 @@ pub(crate) fn is_retried_status(status: u16) -> bool {
 }
 
 pub(crate) fn is_broken_connection(kind: Io) -> bool {
-    use Io::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut, UnexpectedEof,
-    };
+    use Io::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
         kind,
-        ConnectionRefused
-            | ConnectionReset
-            | ConnectionAborted
-            | BrokenPipe
-            | UnexpectedEof
-            | TimedOut
-    )
+        ConnectionRefused | ConnectionReset | ConnectionAborted
+    ) || matches!(kind, BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
 }
 
-/// A number in `0.0..1.0`. The standard library's only source of randomness is the seed of its hash maps.
-pub(crate) fn dice() -> f64 {
+/// Returns a number in `0.0..1.0`. The seed of its hash maps is the standard library's only source
+/// of randomness.
+pub(crate) fn random_fraction() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// How long a `Retry-After` asks to wait: seconds, or a date (the preferred form of RFC 9110). Others are no hint.
+/// Returns how long a `Retry-After` asks to wait: seconds, or a date in the preferred form of RFC
+/// 9110. Anything else is not a hint.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -113,6 +111,7 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
+    const DAYS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let [weekday, day, month, year, time, "GMT"] = text.split(' ').collect::<Vec<_>>()[..] else {
         return None;
     };
@@ -123,37 +122,18 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
     let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
     let month = MONTHS.iter().position(|name| *name == month)?;
 
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_days = [
-        31,
-        if leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    if year < 1970
-        || day == 0
-        || day > *month_days.get(month)?
-        || hour > 23
-        || minute > 59
-        || second > 59
-    {
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_month = DAYS.get(month)? + u64::from(month == 1 && is_leap(year));
+    let is_date = year >= 1970 && (1..=days_of_month).contains(&day);
+    if !is_date || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let days = (1970..year)
-        .map(|year| if leap(year) { 366 } else { 365 })
-        .sum::<u64>()
-        + month_days.iter().take(month).sum::<u64>()
-        + (day - 1);
-    let matches = WEEKDAYS.iter().cycle().nth((days % 7) as usize) == Some(&weekday);
-    matches.then(|| Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
+    let leap_days = (1970..year).filter(|year| is_leap(*year)).count() as u64;
+    let leap_days = leap_days + u64::from(month > 1 && is_leap(year));
+    let days_before_month: u64 = DAYS.iter().take(month).sum();
+    let days = (year - 1970) * 365 + leap_days + days_before_month + (day - 1);
+    let is_weekday = WEEKDAYS.iter().cycle().nth((days % 7) as usize) == Some(&weekday);
+    is_weekday.then(|| Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
 }
 
 fn number(text: &str, width: usize) -> Option<u64> {
@@ -163,7 +143,7 @@ fn number(text: &str, width: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::{ErrorKind, ErrorResponse};
 
     const ENDS: [f64; 3] = [0.0, 0.5, 1.0 - f64::EPSILON];
 
@@ -180,15 +160,19 @@ mod tests {
     }
 
     fn failed(status: u16, hint: Option<Duration>) -> Error {
-        let keys = crate::Credentials::new("token", "secret").unwrap();
-        Error::from_status(status, hint, b"", &keys)
+        let error = Error::new(ErrorKind::Server, "").retryable(is_retried_status(status));
+        error.with_response(ErrorResponse {
+            status: Some(status),
+            retry_after: hint,
+            ..ErrorResponse::default()
+        })
     }
 
     #[test]
     fn backoff_is_full_jitter_below_a_doubling_ceiling() {
-        let wait = |n, dice| {
+        let wait = |n, fraction| {
             defaults()
-                .wait(&failed(503, None), n, dice, Duration::MAX)
+                .wait(&failed(503, None), n, fraction, Duration::MAX)
                 .unwrap()
         };
         for (n, ceiling) in [
@@ -208,9 +192,9 @@ mod tests {
 
     #[test]
     fn three_waits_after_hintless_429s_outlast_the_window() {
-        let wait = |n, dice| {
+        let wait = |n, fraction| {
             defaults()
-                .wait(&failed(429, None), n, dice, Duration::MAX)
+                .wait(&failed(429, None), n, fraction, Duration::MAX)
                 .unwrap()
         };
         assert_eq!(
@@ -238,10 +222,13 @@ mod tests {
             .flat_map(|base| durations.map(|cap| (base, cap)))
         {
             for n in (0..300).chain([1 << 31, u32::MAX - 1]) {
-                for (dice, status) in ENDS.into_iter().flat_map(|dice| [(dice, 429), (dice, 503)]) {
+                for (fraction, status) in ENDS
+                    .into_iter()
+                    .flat_map(|fraction| [(fraction, 429), (fraction, 503)])
+                {
                     // The longest waits leave no time for another attempt.
                     let wait =
-                        policy(base, cap).wait(&failed(status, None), n, dice, Duration::MAX);
+                        policy(base, cap).wait(&failed(status, None), n, fraction, Duration::MAX);
                     assert!(wait.unwrap_or(cap) <= cap);
                     assert!(!base.is_zero() || wait == Some(Duration::ZERO));
                 }
@@ -252,8 +239,8 @@ mod tests {
     #[test]
     fn a_hint_is_a_lower_bound_up_to_the_longest_wait() {
         let seconds = Duration::from_secs;
-        let wait = |status, hint, dice| {
-            defaults().wait(&failed(status, Some(hint)), 2, dice, Duration::MAX)
+        let wait = |status, hint, fraction| {
+            defaults().wait(&failed(status, Some(hint)), 2, fraction, Duration::MAX)
         };
         for status in [429, 503] {
             assert_eq!(wait(status, seconds(3), 0.5), Some(seconds(3)));
@@ -269,12 +256,17 @@ mod tests {
 
     #[test]
     fn there_is_no_wait_without_retries_time_or_sense() {
-        let wait = |status, n, rest| {
+        let wait = |status, n, time_left| {
             let policy = Policy {
                 max_retries: 2,
                 ..defaults()
             };
-            policy.wait(&failed(status, Some(Duration::from_secs(1))), n, 0.0, rest)
+            policy.wait(
+                &failed(status, Some(Duration::from_secs(1))),
+                n,
+                0.0,
+                time_left,
+            )
         };
         let second = Duration::from_secs(1);
         assert_eq!(wait(503, 1, Duration::MAX), Some(second));
@@ -286,18 +278,18 @@ mod tests {
         assert_eq!(defaults().wait(&other, 0, 0.0, Duration::MAX), None);
         assert!(
             defaults()
-                .wait(&other.retryable(), 0, 0.0, Duration::MAX)
+                .wait(&other.retryable(true), 0, 0.0, Duration::MAX)
                 .is_some()
         );
     }
 
     #[test]
-    fn dice_are_spread_over_zero_to_one() {
-        let thrown: Vec<f64> = (0..1000).map(|_| dice()).collect();
-        assert!(thrown.iter().all(|dice| (0.0..1.0).contains(dice)));
-        let mean = thrown.iter().sum::<f64>() / 1000.0;
+    fn random_fractions_are_spread_over_zero_to_one() {
+        let drawn: Vec<f64> = (0..1000).map(|_| random_fraction()).collect();
+        assert!(drawn.iter().all(|fraction| (0.0..1.0).contains(fraction)));
+        let mean = drawn.iter().sum::<f64>() / 1000.0;
         assert!(
-            (0.4..0.6).contains(&mean) && thrown.iter().any(|dice| *dice < 0.1),
+            (0.4..0.6).contains(&mean) && drawn.iter().any(|fraction| *fraction < 0.1),
             "{mean}"
         );
     }

@@ -1,27 +1,37 @@
-//! One GET after another over HTTP, within a deadline. The only file that names ureq.
+//! One GET over HTTP, and its settings. This is the only file that names ureq.
 
+use std::env;
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::ProxyProtocol::{Http, Https};
 use ureq::config::Config;
-use ureq::{Proxy, Timeout};
+use ureq::http::{HeaderMap, Uri, header};
+use ureq::{Body, Proxy, ProxyProtocol, Timeout};
 
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
+use crate::input::{Origin, is_exempt};
+use crate::redact::Redactor;
 use crate::retry::{self, Policy, Retry};
+use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most that is read of an answer that is an error.
-const MAX_ERROR_BYTES: usize = 65_536;
-/// ureq keeps 3; a client shared by more threads would open a connection for most calls.
+/// The most that is read of the body of an error response, in bytes.
+const MAX_ERROR_BYTES: u64 = 65_536;
+/// The longest that the body of an error response may take.
+const MAX_ERROR_TIME: Duration = Duration::from_secs(2);
+/// A request whose time is shorter than the agent's limit by this much gets a limit of its own. Such
+/// a limit keeps ureq from caching its TLS configuration, so a client's first request has none.
+const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
+/// ureq keeps 3. With more threads than that, most calls of a shared client would connect anew.
 const MAX_IDLE_CONNECTIONS: usize = 64;
-/// What a longer timeout counts as, a year: clocks and sockets overflow somewhere above it.
-const LONGEST: Duration = Duration::from_secs(31_536_000);
+const LACKS_TLS: &str =
+    "https needs the feature `rustls` of mode-analytics, which this program was built without";
 
-pub(crate) type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
+/// A longer timeout counts as this one, a year: clocks and sockets overflow somewhere above it.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -30,353 +40,343 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
-    pub(crate) on_retry: Option<OnRetry>,
-    #[cfg_attr(not(feature = "rustls"), expect(dead_code))]
     pub(crate) system_roots: bool,
+    pub(crate) on_retry: Option<Arc<dyn Fn(&Retry<'_>) + Send + Sync>>,
 }
 
-/// Where requests go: scheme, host and port, with nothing behind them.
-pub(crate) struct Origin {
-    pub(crate) url: String,
-    is_secure: bool,
-    is_loopback: bool,
+/// Finds the proxy for a host as curl does, with the variable that names it. An error says why the
+/// one that applies cannot be used.
+fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
+    let proxy = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+    let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
+    let is_exempt = exceptions.is_some_and(|(_, list)| is_exempt(host, &list));
+    let Some((variable, value)) = proxy.filter(|_| !is_exempt) else {
+        return Ok(None);
+    };
+    let fault = match usable_proxy(&value) {
+        // ureq would obey a SOCKS proxy as soon as any crate switches its feature on.
+        Some(proxy) if cfg!(feature = "socks-proxy") || !is_socks(&proxy) => {
+            return Ok(Some((variable, proxy)));
+        }
+        Some(_) => "names a SOCKS proxy, which needs the feature `socks-proxy`",
+        None => "is not the URL of a proxy, such as http://user:password@proxy.example:3128",
+    };
+    let way_out = format!("correct it, unset it, or put {host} into NO_PROXY");
+    Err(format!("the variable {variable} {fault}: {way_out}"))
 }
 
-impl Origin {
-    pub(crate) fn mode(url: &str) -> Self {
-        Self {
-            url: url.into(),
-            is_secure: true,
-            is_loopback: false,
-        }
-    }
+/// The first of these variables that is set and not blank.
+fn first_set(names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|name| {
+        let value = env::var_os(name)?;
+        let value = value.to_string_lossy().trim().to_owned();
+        (!value.is_empty()).then_some((*name, value))
+    })
+}
 
-    pub(crate) fn parse(url: &str) -> Result<Self> {
-        let origin = Self::read(url).ok_or_else(|| {
-            let text =
-                "the base URL must be an origin such as https://app.mode.com: scheme, host, perhaps a port, and nothing else";
-            Error::new(ErrorKind::InvalidInput, text)
-        })?;
-        if !origin.is_secure && !origin.is_loopback {
-            let text = "the base URL must be https: plain http is for localhost and loopback addresses only";
-            return Err(Error::new(ErrorKind::InvalidInput, text));
-        }
-        Ok(origin)
-    }
+/// Reads the URL of a proxy. What ureq would cut off or replace makes it unusable.
+fn usable_proxy(value: &str) -> Option<Proxy> {
+    let scheme = if value.contains("://") { "" } else { "http://" };
+    let proxy = Proxy::new(&format!("{scheme}{value}")).ok()?;
+    let (host, port) = (proxy.host(), proxy.port());
+    let authority = proxy.uri().authority()?.as_str();
+    let has_port = port > 0 && authority.ends_with(&format!("{host}:{port}"));
+    let is_sound = !host.is_empty() && (has_port || authority.ends_with(host));
+    let is_whole = matches!(proxy.uri().path(), "" | "/") && !value.contains(['?', '#']);
+    Some(proxy).filter(|_| is_sound && is_whole)
+}
 
-    fn read(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let scheme = ["https", "http"]
-            .into_iter()
-            .find(|known| scheme.eq_ignore_ascii_case(known))?;
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        // The last colon may also be inside an IPv6 address.
-        let (host, port) = authority
-            .rsplit_once(':')
-            .filter(|(_, port)| !port.ends_with(']'))
-            .unwrap_or((authority, "1"));
-        let is_loopback = match host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-        {
-            Some(address) => address.parse::<Ipv6Addr>().ok()?.is_loopback(),
-            None if host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) =>
-            {
-                host.eq_ignore_ascii_case("localhost")
-                    || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
-            }
-            None => return None,
-        };
-        let is_port =
-            port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse(), Ok(1..=u16::MAX));
-        let url = format!("{scheme}://{authority}");
-        (is_port && matches!(host.len(), 1..=253)).then_some(Self {
-            url,
-            is_secure: scheme == "https",
-            is_loopback,
-        })
-    }
+fn is_socks(proxy: &Proxy) -> bool {
+    !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
 pub(crate) struct Transport {
     agent: ureq::Agent,
     pub(crate) origin: Origin,
-    credentials: Credentials,
+    pub(crate) redactor: Redactor,
     authorization: String,
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// The longest that one attempt may take.
+    limit: Duration,
+    proxy: Option<(&'static str, Proxy)>,
+    /// Why no request can be sent.
+    obstacle: Option<String>,
 }
 
 impl Transport {
-    pub(crate) fn new(credentials: Credentials, origin: Origin, settings: Settings) -> Self {
+    pub(crate) fn new(credentials: &Credentials, origin: Origin, settings: Settings) -> Self {
+        let lacks_tls = origin.is_secure && !cfg!(feature = "rustls");
+        let (proxy, obstacle) = match find_proxy(&origin.host) {
+            _ if lacks_tls => (None, Some(LACKS_TLS.into())),
+            _ if origin.is_loopback => (None, None),
+            Ok(proxy) => (proxy, None),
+            Err(text) => (None, Some(text)),
+        };
+        let encoding = if cfg!(feature = "gzip") {
+            "gzip"
+        } else {
+            "identity"
+        };
+        let limit = settings
+            .attempt_timeout
+            .min(settings.timeout)
+            .min(MAX_TIMEOUT);
         let config = Config::builder()
             .http_status_as_error(false)
             .https_only(origin.is_secure)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(settings.attempt_timeout.min(LONGEST)))
+            .timeout_global(Some(limit))
             .max_idle_connections(MAX_IDLE_CONNECTIONS)
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
-            .accept_encoding(if cfg!(feature = "gzip") {
-                "gzip"
-            } else {
-                "identity"
-            });
-        // ureq would obey a SOCKS proxy as soon as any crate switches its feature on.
-        let is_spoken = |proxy: &Proxy| {
-            cfg!(feature = "socks-proxy") || matches!(proxy.protocol(), Http | Https)
-        };
-        let config = config
-            .proxy(Proxy::try_from_env().filter(|proxy| !origin.is_loopback && is_spoken(proxy)));
+            .accept_encoding(encoding)
+            .proxy(proxy.as_ref().map(|(_, proxy)| proxy.clone()));
         #[cfg(feature = "rustls")]
-        let config = config.tls_config(tls(&settings));
-        let authorization = credentials.basic();
+        let config = config.tls_config(tls(settings.system_roots));
         Self {
             agent: config.build().new_agent(),
             origin,
-            credentials,
-            authorization,
+            redactor: credentials.redactor(),
+            authorization: credentials.basic(),
             settings,
+            limit,
+            proxy,
+            obstacle,
         }
     }
 
-    /// Starts the clock of one call of the SDK.
-    pub(crate) fn start(&self) -> Result<Call<'_>> {
-        if self.origin.is_secure && !cfg!(feature = "rustls") {
-            let text = "https needs the feature `rustls` of mode-analytics, which this program was built without";
-            return Err(Error::new(ErrorKind::InvalidInput, text));
-        }
-        Ok(Call {
-            transport: self,
-            deadline: Instant::now() + self.settings.timeout.min(LONGEST),
-        })
+    /// Fails if no request can be sent with these settings in this environment.
+    pub(crate) fn check(&self) -> Result<()> {
+        let error = self.obstacle.as_ref().map(Error::invalid_input);
+        error.map_or(Ok(()), Err)
     }
 
-    /// Sends a request once and returns the body of a 200 answer. `rest` is what is left of the call's time.
-    fn attempt(&self, path: &str, rest: Duration) -> Result<Vec<u8>> {
-        let limit = rest.min(self.settings.attempt_timeout);
-        let fault = |error| fault(error, limit, &self.credentials);
-        let request = self
-            .agent
-            .get(format!("{}{path}", self.origin.url))
-            .header("Authorization", &self.authorization);
-        let answer = if rest < self.settings.attempt_timeout {
-            request.config().timeout_global(Some(rest)).build().call()
-        } else {
-            // A setting of the request's own would keep ureq from caching its TLS configuration.
-            request.call()
+    /// Sends a request once and returns the body of a response whose status is 200.
+    pub(crate) fn attempt(&self, path: &str, time_left: Duration) -> Result<Vec<u8>> {
+        if time_left.is_zero() {
+            let text = "the deadline passed before the request was sent";
+            return Err(Error::new(ErrorKind::Timeout, text).retryable(true));
+        }
+        let start = Instant::now();
+        let limit = time_left.min(self.limit);
+        let request = self.agent.get(format!("{}{path}", self.origin.url));
+        let request = request.header(header::AUTHORIZATION, &self.authorization);
+        let response = match time_left + TIME_THAT_MATTERS <= self.limit {
+            true => request.config().timeout_global(Some(limit)).build().call(),
+            false => request.call(),
         };
-        let (head, mut body) = answer.map_err(fault)?.into_parts();
+        let response = response.map_err(|error| self.convert_error(error, limit))?;
+        let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
-        // ureq removes the header where it decodes.
-        let mut encodings = head.headers.get_all("content-encoding").iter();
-        if status == 200
-            && !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        {
-            return Err(Error::new(
-                ErrorKind::Decode,
-                "cannot read the answer: its content encoding is not supported",
-            ));
-        }
-
-        let max = if status == 200 {
-            self.settings.max_response_bytes
-        } else {
-            MAX_ERROR_BYTES
-        } as u64;
-
-        let mut bytes = Vec::new();
-        // Only a hint: where a server lies, it costs address space.
-        let _ = bytes.try_reserve_exact(body.content_length().unwrap_or(0).min(max) as usize);
-        let read = body
-            .as_reader()
-            .take(max.saturating_add(1))
-            .read_to_end(&mut bytes);
         if status != 200 {
-            // However the body ended, the status is the news.
-            let header = head
-                .headers
-                .get("retry-after")
-                .and_then(|value| value.to_str().ok());
-            let retry_after = header.and_then(|value| retry::retry_after(value, SystemTime::now()));
-            return Err(Error::from_status(
-                status,
-                retry_after,
-                &bytes,
-                &self.credentials,
-            ));
+            let time = MAX_ERROR_TIME.min(limit.saturating_sub(start.elapsed()));
+            return Err(self.error_response(status, &head.headers, &error_body(body, time)));
         }
-        read.map_err(|error| fault(error.into()))?;
+        // ureq removes the header if it decodes.
+        let mut encodings = head.headers.get_all("content-encoding").iter();
+        if !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(altered("its content encoding is not supported"));
+        }
+
+        let max = self.settings.max_response_bytes as u64;
+        let mut bytes = Vec::new();
+        // This is only a hint: if a server lies, it costs address space.
+        let length = body.content_length().unwrap_or(0).min(max);
+        let _ = bytes.try_reserve_exact(length as usize);
+        body.as_reader()
+            .take(max.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| self.convert_error(error.into(), limit))?;
         if bytes.len() as u64 > max {
-            let text = format!("the answer is larger than {max} bytes (max_response_bytes)");
+            let text = format!("the response is larger than {max} bytes");
             return Err(Error::new(ErrorKind::TooLarge, text));
         }
         Ok(bytes)
     }
-}
 
-/// One call of the SDK: every request made for it shares one deadline.
-pub(crate) struct Call<'a> {
-    transport: &'a Transport,
-    deadline: Instant,
-}
+    fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+        let read = |name| headers.get(name)?.to_str().ok();
+        let wait = read(header::RETRY_AFTER);
+        let wait = wait.and_then(|value| retry::retry_after(value, SystemTime::now()));
+        let error = status::error(status, wait, body, &self.redactor);
+        let Some(location) = read(header::LOCATION).filter(|_| matches!(status, 300..=399)) else {
+            return error;
+        };
+        // Only the origin is shown: a path may hold anything.
+        let uri: Uri = location.parse().unwrap_or_default();
+        let target = match (uri.scheme(), uri.authority()) {
+            (Some(scheme), Some(authority)) => {
+                let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+                self.redactor.clean(&format!("{scheme}://{host}"))
+            }
+            _ => format!("another path of {}", self.origin.url),
+        };
+        error.with_advice(format!(
+            "a redirect to {target} is not followed: check the base URL"
+        ))
+    }
 
-impl Call<'_> {
-    /// GETs `path`, with retries, and reads the answer's body.
-    pub(crate) fn get<T>(&self, path: &str, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-        let Transport {
-            credentials,
-            settings,
-            ..
-        } = self.transport;
-        let mut attempts = 0_u32;
-        loop {
-            let rest = self.rest();
-            if rest.is_zero() {
-                let error = Error::new(
-                    ErrorKind::Timeout,
-                    "the call's time was over before it was sent",
-                );
-                return Err(error.retryable().of_request(path, attempts, credentials));
+    /// The one place that turns ureq's errors into ours.
+    fn convert_error(&self, error: ureq::Error, limit: Duration) -> Error {
+        use ureq::Error as Fault;
+        match error {
+            Fault::Timeout(reason) => {
+                let (what, limit) = match reason {
+                    Timeout::Connect => ("connection", limit.min(CONNECT_TIMEOUT)),
+                    _ => ("complete response", limit),
+                };
+                let text = format!("no {what} within {}", seconds(limit));
+                self.fault(ErrorKind::Timeout, text, "").retryable(true)
             }
-            attempts = attempts.saturating_add(1);
-            let error = match self.transport.attempt(path, rest) {
-                Ok(body) => {
-                    return read(&body)
-                        .map_err(|error| error.of_request(path, attempts, credentials));
-                }
-                Err(error) => error.of_request(path, attempts, credentials),
-            };
-            let Some(delay) =
-                settings
-                    .policy
-                    .wait(&error, attempts - 1, retry::dice(), self.rest())
-            else {
-                return Err(error);
-            };
-            if let Some(tell) = &settings.on_retry {
-                tell(&Retry {
-                    attempt: attempts,
-                    delay,
-                    error: &error,
-                });
+            Fault::Io(error) => self.io_fault(error),
+            #[cfg(feature = "rustls")]
+            Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
+                self.io_fault(io::Error::new(io::ErrorKind::InvalidData, error))
             }
-            // The telling took time, too.
-            if delay >= self.rest() {
-                return Err(error);
+            // A connection that breaks amid gzip looks like a fault of the gzip.
+            #[cfg(feature = "gzip")]
+            Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
+                self.io_fault(error)
             }
-            std::thread::sleep(delay);
+            #[cfg(feature = "gzip")]
+            Fault::Decompress(..) => altered("broken gzip"),
+            // A chunk was cut.
+            Fault::BodyStalled => self.io_fault(io::ErrorKind::UnexpectedEof.into()),
+            // Its own text would show the URL.
+            Fault::Http(_) | Fault::BadUri(_) => {
+                Error::invalid_input("the path is not part of a valid URL")
+            }
+            Fault::ConnectProxyFailed(reason) => {
+                let numbers = reason.split(|c: char| !c.is_ascii_digit());
+                let status = numbers.filter_map(|number| number.parse().ok()).next();
+                let Some(status) = status else {
+                    return self.io_fault(io::ErrorKind::UnexpectedEof.into());
+                };
+                let text = format!("CONNECT was answered with status {status}");
+                let fault = self.fault(ErrorKind::Transport, text, &reason);
+                fault.retryable(retry::is_retried_status(status))
+            }
+            error => {
+                let text = self.redactor.clean(&error.to_string());
+                self.fault(ErrorKind::Transport, text, "")
+            }
         }
     }
 
-    fn rest(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+    fn io_fault(&self, error: io::Error) -> Error {
+        let cause = error.to_string();
+        let is_broken = retry::is_broken_connection(error.kind());
+        let (kind, text) = match error.kind() {
+            // A SOCKS proxy that does not speak SOCKS is also reported as invalid data.
+            io::ErrorKind::InvalidData if !cause.starts_with("invalid re") => {
+                (ErrorKind::Tls, "no trusted connection")
+            }
+            io::ErrorKind::ConnectionRefused => (ErrorKind::Transport, "cannot connect"),
+            _ if is_broken => (ErrorKind::Transport, "the connection broke"),
+            _ => (ErrorKind::Transport, "I/O error"),
+        };
+        let fault = self.fault(kind, text.into(), &cause);
+        fault.retryable(is_broken).with_source(error)
     }
+
+    /// A fault of the connection. It names the proxy, if there is one, and its advice fits the cause.
+    fn fault(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
+        let says = |words: &str| cause.contains(words);
+        let server = "check that a server runs at the base URL";
+        let mut advice = match kind {
+            ErrorKind::Tls => self.tls_advice(cause).into(),
+            ErrorKind::Transport if self.origin.is_loopback => server.into(),
+            _ => String::new(),
+        };
+        if let Some((variable, proxy)) = &self.proxy {
+            let address = format!("{}:{}", proxy.host(), proxy.port());
+            text += &format!(" through the proxy {}", self.redactor.clean(&address));
+            advice = match kind {
+                ErrorKind::Transport if says("407") || says("password") => format!(
+                    "its user name and password belong, percent-encoded, into the URL in {variable}"
+                ),
+                ErrorKind::Transport if says("403") => {
+                    format!("the proxy forbids connections to {}", self.origin.host)
+                }
+                ErrorKind::Transport => format!("check the proxy that {variable} names"),
+                _ => advice,
+            };
+        }
+        match advice.is_empty() {
+            true => Error::new(kind, text),
+            false => Error::new(kind, text).with_advice(advice),
+        }
+    }
+
+    /// What to do if rustls says this.
+    fn tls_advice(&self, cause: &str) -> &'static str {
+        let says = |words: &str| cause.contains(words);
+        let is_unknown = says("UnknownIssuer");
+        let re_signed =
+            "a proxy that re-signs traffic needs `platform-verifier` and `system_roots()`";
+        match self.settings.system_roots {
+            true if is_unknown => "add the certificate's issuer to those that this system trusts",
+            false if is_unknown && !self.origin.is_loopback => re_signed,
+            false if is_unknown => {
+                "a CA of your own needs `platform-verifier` and `system_roots()`"
+            }
+            _ if says("expired") => "the certificate has expired, or this machine's clock is wrong",
+            _ if says("not valid yet") => "check this machine's clock",
+            _ if says("not valid for name") => "the certificate is for another host",
+            _ if says("InvalidContentType") => "the other side does not speak TLS: check the port",
+            _ if says("No CA") => "install the system's CA certificates, or omit `system_roots()`",
+            _ => "",
+        }
+    }
+}
+
+/// An error for a body that was changed on its way.
+fn altered(what: &str) -> Error {
+    Error::unreadable(what).with_advice("something in between has changed the response")
+}
+
+/// Reads what it can of the body of an error response, in a thread of its own: ureq cannot stop
+/// earlier than the request's limit.
+fn error_body(body: Body, time: Duration) -> Vec<u8> {
+    let deadline = Instant::now() + time;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let read = move || {
+        let mut reader = body.into_reader().take(MAX_ERROR_BYTES);
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            let chunk = buffer.get(..read).unwrap_or_default().to_vec();
+            if sender.send(chunk).is_err() {
+                break;
+            }
+        }
+    };
+    let mut bytes = Vec::new();
+    if thread::Builder::new().spawn(read).is_ok() {
+        let time_left = || deadline.saturating_duration_since(Instant::now());
+        while let Ok(chunk) = receiver.recv_timeout(time_left()) {
+            bytes.extend(chunk);
+        }
+    }
+    bytes
 }
 
 #[cfg(feature = "rustls")]
-fn tls(settings: &Settings) -> ureq::tls::TlsConfig {
+fn tls(system_roots: bool) -> ureq::tls::TlsConfig {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-    let roots = if settings.system_roots {
-        RootCerts::PlatformVerifier
-    } else {
-        RootCerts::WebPki
+    let roots = match system_roots {
+        true => RootCerts::PlatformVerifier,
+        false => RootCerts::WebPki,
     };
-    TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(roots)
-        .build()
+    let config = TlsConfig::builder().provider(TlsProvider::Rustls);
+    config.root_certs(roots).build()
 }
 
-/// The one place where ureq's errors become ours.
-fn fault(error: ureq::Error, limit: Duration, keys: &Credentials) -> Error {
-    use ureq::Error as Fault;
-    match error {
-        Fault::Timeout(reason) => {
-            let text = match reason {
-                Timeout::Connect => format!(
-                    "no connection, or no TLS on it, within {:?}",
-                    limit.min(CONNECT_TIMEOUT)
-                ),
-                _ => format!("no complete answer within {limit:?}"),
-            };
-            Error::new(ErrorKind::Timeout, text).retryable()
-        }
-        Fault::Io(error) => match error.kind() {
-            io::ErrorKind::InvalidData => {
-                Error::new(ErrorKind::Tls, "no trusted connection").with_source(error)
-            }
-            kind if retry::is_broken_connection(kind) => {
-                let refused = kind == io::ErrorKind::ConnectionRefused;
-                let text = if refused {
-                    "cannot connect"
-                } else {
-                    "the connection broke"
-                };
-                Error::new(ErrorKind::Transport, text)
-                    .with_source(error)
-                    .retryable()
-            }
-            _ => Error::new(ErrorKind::Transport, "cannot connect").with_source(error),
-        },
-        #[cfg(feature = "rustls")]
-        Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
-            Error::new(ErrorKind::Tls, "no trusted connection")
-        }
-        // A connection that breaks amid gzip looks like a fault of the gzip.
-        #[cfg(feature = "gzip")]
-        Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
-            fault(error.into(), limit, keys)
-        }
-        #[cfg(feature = "gzip")]
-        Fault::Decompress(..) => {
-            Error::new(ErrorKind::Decode, "cannot read the answer: broken gzip")
-        }
-        // A chunk cut within its size.
-        Fault::BodyStalled => fault(
-            io::Error::from(io::ErrorKind::UnexpectedEof).into(),
-            limit,
-            keys,
-        ),
-        // Its text would show the URL.
-        Fault::Http(_) | Fault::BadUri(_) => Error::new(
-            ErrorKind::InvalidInput,
-            "the path is no part of a valid URL",
-        ),
-        error => Error::new(ErrorKind::Transport, keys.clean(&error.to_string())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_says_which_limit_it_was() {
-        let keys = Credentials::new("token", "secret").unwrap();
-        let text = |reason, limit| {
-            fault(
-                ureq::Error::Timeout(reason),
-                Duration::from_secs(limit),
-                &keys,
-            )
-            .to_string()
-        };
-        let hint = "(try later, or raise the timeout)";
-        assert_eq!(
-            text(Timeout::Connect, 30),
-            format!("no connection, or no TLS on it, within 10s {hint}")
-        );
-        assert_eq!(
-            text(Timeout::Connect, 3),
-            format!("no connection, or no TLS on it, within 3s {hint}")
-        );
-        assert_eq!(
-            text(Timeout::Global, 30),
-            format!("no complete answer within 30s {hint}")
-        );
+/// A time for people, with at most one decimal.
+fn seconds(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{} ms", millis.max(1)),
+        millis => format!("{} s", (millis as f64 / 100.0).round() / 10.0),
     }
 }

@@ -77,19 +77,19 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
     for (reply, text) in [
         (
             Reply::error(404, "not_found", "no such place"),
-            "404 not_found: no such place (verify the workspace name, the one in app.mode.com/<workspace>)",
+            "404 not_found: no such place (check the path and the base URL; the key may also lack access)",
         ),
         (
             Reply::error(401, "unauthorized", "who?"),
-            "401 unauthorized: who? (check token and secret)",
+            "401 unauthorized: who? (check the token and the secret)",
         ),
         (
             Reply::error(403, "forbidden", "no"),
-            "403 forbidden: no (the key lacks permission for this)",
+            "403 forbidden: no (the key lacks permission for this: ask an administrator, or use another key)",
         ),
         (
             Reply::json(404, "<html>"),
-            "404 (verify the workspace name, the one in app.mode.com/<workspace>)",
+            "404 (check the path and the base URL; the key may also lack access)",
         ),
         (
             Reply::json(500, r#"{"message": "oops"}"#),

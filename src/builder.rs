@@ -1,0 +1,248 @@
+//! [`ClientBuilder`], and how a [`Client`] is made. Every setter states its default.
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::input::{self, Origin};
+use crate::retry::{Policy, Retry};
+use crate::transport::{Settings, Transport};
+
+impl Client {
+    /// The base URL that is used unless you set another.
+    pub const DEFAULT_BASE_URL: &'static str = "https://app.mode.com";
+
+    /// Makes a client with all the defaults of [`ClientBuilder`].
+    ///
+    /// If no request can be sent, the first call returns the
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) that [`ClientBuilder::build()`] would return:
+    /// if a proxy variable cannot be used, or if the crate was built without the feature `rustls`.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        let ClientBuilder { settings, .. } = Self::builder(credentials.clone());
+        let origin = Origin::https("app.mode.com");
+        Self(Arc::new(Transport::new(&credentials, origin, settings)))
+    }
+
+    /// Makes a client from environment variables. This is [`ClientBuilder::from_env()`] and
+    /// [`ClientBuilder::build()`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of these two functions.
+    ///
+    /// ```no_run
+    /// let client = mode_analytics::Client::from_env()?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// Starts to build a client whose settings differ from the defaults.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mode_analytics::{Client, Credentials};
+    ///
+    /// let client = Client::builder(Credentials::new("token", "secret")?)
+    ///     .base_url("http://127.0.0.1:8080")
+    ///     .timeout(Duration::from_secs(15))
+    ///     .max_retries(1)
+    ///     .build()?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder {
+            credentials,
+            base_url: Self::DEFAULT_BASE_URL.into(),
+            settings: Settings {
+                timeout: Duration::from_secs(60),
+                attempt_timeout: Duration::from_secs(30),
+                policy: Policy {
+                    max_retries: 3,
+                    base_delay: Duration::from_millis(500),
+                    max_delay: Duration::from_secs(30),
+                },
+                max_response_bytes: 256 * 1024 * 1024,
+                user_agent: concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")).into(),
+                system_roots: false,
+                on_retry: None,
+            },
+        }
+    }
+}
+
+/// The settings of a [`Client`].
+///
+/// [`Client::builder()`] starts with the defaults, [`ClientBuilder::from_env()`] with what the
+/// environment holds. A timeout of more than a year counts as a year.
+#[derive(Clone)]
+#[must_use = "a builder does nothing before `build()`"]
+pub struct ClientBuilder {
+    credentials: Credentials,
+    base_url: String,
+    settings: Settings,
+}
+
+impl ClientBuilder {
+    /// Starts with the credentials in `MODE_API_TOKEN` and `MODE_API_SECRET` and, if it is set and not
+    /// empty, with the base URL in `MODE_BASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Credentials::from_env()`], and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `MODE_BASE_URL` is not a base URL that
+    /// [`build()`](Self::build) would accept.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use mode_analytics::ClientBuilder;
+    ///
+    /// let client = ClientBuilder::from_env()?.timeout(Duration::from_secs(15)).build()?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self> {
+        let builder = Client::builder(Credentials::from_env()?);
+        let url = env::var_os("MODE_BASE_URL").unwrap_or_default();
+        if url.is_empty() {
+            return Ok(builder);
+        }
+        // What is not Unicode is not a URL either.
+        let url = url.to_string_lossy();
+        let checked = Origin::parse(&url).map(|_| builder.base_url(url));
+        checked.map_err(|error| error.with_advice("correct or unset MODE_BASE_URL"))
+    }
+
+    /// Sets the base URL: an origin such as `https://app.mode.com` (the default), without a path, a
+    /// query or a user name.
+    ///
+    /// Plain `http` is accepted for `localhost` and for loopback addresses only. With a loopback host,
+    /// https or not, the proxy variables are ignored.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Sets the longest time that one call may take, with all of its attempts, waits and pages.
+    /// Default: 60 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest time that one attempt may take, from looking up the host name to the last byte
+    /// of the response. Default: 30 s. Connecting may take 10 s of it at most.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.attempt_timeout = timeout;
+        self
+    }
+
+    /// Sets how many times a request may be sent again after its first attempt. Default: 3. With 0, it
+    /// is never sent again.
+    ///
+    /// A request is sent again after the statuses 408, 429, 500, 502, 503 and 504, after a connection
+    /// that was refused or broke, and after an attempt that timed out.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.settings.policy.max_retries = retries;
+        self
+    }
+
+    /// Sets the unit of the waits between attempts. Default: 500 ms.
+    ///
+    /// The wait before retry *n* (from 0) is random, between zero and `delay` · 2ⁿ. After a 429 without
+    /// `Retry-After` it lies in the upper half of eight times that, so that three waits outlast Mode's
+    /// window of 10 seconds.
+    pub fn retry_base_delay(mut self, delay: Duration) -> Self {
+        self.settings.policy.base_delay = delay;
+        self
+    }
+
+    /// Sets the longest single wait, and the longest `Retry-After` that is obeyed. Default: 30 s.
+    ///
+    /// If the server asks for more than that, or for more than is left of [`timeout`](Self::timeout),
+    /// the error comes back at once, with [`Error::retry_after()`](crate::Error::retry_after).
+    pub fn max_retry_delay(mut self, delay: Duration) -> Self {
+        self.settings.policy.max_delay = delay;
+        self
+    }
+
+    /// Sets the largest body of one response, in bytes after decompression. Default: 256 MiB. A listing
+    /// of 100,000 members takes about 85 MB.
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_response_bytes = bytes;
+        self
+    }
+
+    /// Sets the `User-Agent` header. Default: `mode-analytics-rust/<version>`.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.settings.user_agent = user_agent.into();
+        self
+    }
+
+    /// Trusts the certificates that the operating system trusts, instead of Mozilla's, which are built
+    /// in. Default: off. Needs the feature `platform-verifier`.
+    ///
+    /// You need it if your company has a certificate authority of its own, or a proxy that re-signs
+    /// traffic. On Linux it reads `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    #[cfg(feature = "platform-verifier")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "platform-verifier")))]
+    pub fn system_roots(mut self) -> Self {
+        self.settings.system_roots = true;
+        self
+    }
+
+    /// Calls `f` before each wait. Default: nothing is called. Time spent in `f` counts towards
+    /// [`timeout`](Self::timeout).
+    ///
+    /// ```no_run
+    /// # use mode_analytics::ClientBuilder;
+    /// let client = ClientBuilder::from_env()?
+    ///     .on_retry(|retry| eprintln!("{:?}: again in {:.1?}", retry.error(), retry.delay()))
+    ///     .build()?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn on_retry(mut self, f: impl Fn(&Retry<'_>) + Send + Sync + 'static) -> Self {
+        self.settings.on_retry = Some(Arc::new(f));
+        self
+    }
+
+    /// Checks the settings and makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput)
+    ///
+    /// * for a base URL that is not an origin, that is neither https nor loopback, or that is https in
+    ///   a build without the feature `rustls`;
+    /// * for a timeout of zero;
+    /// * for a user agent that is empty, longer than 8192 characters, or contains anything but
+    ///   printable ASCII, space and tab;
+    /// * for a proxy variable that applies to the base URL and cannot be used.
+    pub fn build(self) -> Result<Client> {
+        let Self {
+            credentials,
+            base_url,
+            settings,
+        } = self;
+        let origin = Origin::parse(&base_url)?;
+        if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
+            let text = "a timeout of zero would fail every call";
+            return Err(Error::invalid_input(text));
+        }
+        input::check_user_agent(&settings.user_agent)?;
+        let transport = Transport::new(&credentials, origin, settings);
+        transport.check()?;
+        Ok(Client(Arc::new(transport)))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! What may be a base URL, a path, the name of a workspace, and a part of a header. Pure.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::error::{Error, Result};
+use crate::redact::Redactor;
+
+/// The longest text that may become part of a request's head, in bytes.
+pub(crate) const MAX_HEADER: usize = 8192;
+
+const BASE_URL_RULE: &str = "the base URL must be an https origin such as https://app.mode.com, or \
+    http for localhost and loopback addresses: scheme, host, perhaps a port, and nothing else";
+
+/// The place that requests go to: scheme, host and perhaps a port, all in lower case.
+pub(crate) struct Origin {
+    pub(crate) url: String,
+    pub(crate) host: String,
+    pub(crate) is_secure: bool,
+    pub(crate) is_loopback: bool,
+}
+
+impl Origin {
+    pub(crate) fn https(host: &str) -> Self {
+        Self {
+            url: format!("https://{host}"),
+            host: host.into(),
+            is_secure: true,
+            is_loopback: false,
+        }
+    }
+
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        Self::read(url).ok_or_else(|| Error::invalid_input(BASE_URL_RULE))
+    }
+
+    fn read(url: &str) -> Option<Self> {
+        let url = url.to_ascii_lowercase();
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = match authority.rsplit_once(':') {
+            // The last colon may also be inside an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, "1"),
+        };
+        let is_number = port.bytes().all(|b| b.is_ascii_digit());
+        let is_port = is_number && matches!(port.parse(), Ok(1..=u16::MAX));
+        let ipv6 = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let is_host = match ipv6 {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => matches!(host.len(), 1..=253) && host.bytes().all(is_name_byte),
+        };
+        let address = ipv6.unwrap_or(host).parse();
+        let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let is_known = scheme == "https" || scheme == "http" && is_loopback;
+        (is_known && is_host && is_port).then(|| Self {
+            url: format!("{scheme}://{authority}"),
+            host: host.into(),
+            is_secure: scheme == "https",
+            is_loopback,
+        })
+    }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')
+}
+
+/// Returns the path of a workspace's listing, if `workspace` can be the name of one.
+pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String> {
+    if workspace.len() > 255
+        || !workspace.bytes().all(is_name_byte)
+        || matches!(workspace, "" | "." | ".." | "account" | "verify")
+    {
+        let shown = redactor.clean(workspace);
+        return Err(Error::invalid_input(format!(
+            "the workspace \"{shown}\" must be the name in app.mode.com/<workspace>: \
+             ASCII letters, digits, `-`, `_`, `.`"
+        )));
+    }
+    Ok(format!("/api/{workspace}/memberships"))
+}
+
+/// Refuses anything but a plain absolute path below `/api/`, with or without a query.
+pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
+    let is_plain = |b: u8| b.is_ascii_graphic() && !b"#\\\"<>`".contains(&b);
+    let path = target.split('?').next().unwrap_or_default();
+    let decoded = path.to_ascii_lowercase().replace("%2e", ".");
+    let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
+    let mut segments = decoded.split('/').skip(1);
+    let fault = if !target.bytes().all(is_plain) {
+        "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
+    } else if target.len() > MAX_HEADER {
+        "must not be longer than 8192 characters"
+    } else if !target.starts_with("/api/") {
+        "must start with /api/"
+    } else if segments.any(|segment| matches!(segment, "" | "." | "..")) {
+        "must not have an empty, `.` or `..` segment"
+    } else {
+        return Ok(());
+    };
+    let shown = redactor.clean(path);
+    Err(Error::invalid_input(format!(
+        "the path \"{shown}\" {fault}"
+    )))
+}
+
+/// Refuses a user agent that is not fit for a header.
+pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
+    let is_plain = |b: u8| matches!(b, b' '..=b'~' | b'\t');
+    if matches!(user_agent.len(), 1..=MAX_HEADER) && user_agent.bytes().all(is_plain) {
+        return Ok(());
+    }
+    let text = "the user agent must be 1 to 8192 characters of printable ASCII";
+    Err(Error::invalid_input(text))
+}
+
+/// Whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` are alike.
+pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.');
+    list.to_ascii_lowercase().split(',').any(|entry| {
+        let entry = entry.trim().trim_matches(['[', ']']).trim_end_matches('.');
+        let domain = entry.strip_prefix('*').unwrap_or(entry);
+        let domain = domain.strip_prefix('.').unwrap_or(domain);
+        let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
+        entry == "*" || parent.is_some_and(|parent| parent.is_empty() || parent.ends_with('.'))
+    })
+}

@@ -1,0 +1,72 @@
+//! Makes text from outside fit to print. Pure.
+
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+
+/// The most characters that are kept of a text from outside.
+const MAX_CHARACTERS: usize = 300;
+
+/// Knows every spelling of the credentials, and blanks them.
+pub(crate) struct Redactor(Vec<String>);
+
+impl Redactor {
+    pub(crate) fn new(token: &str, secret: &str) -> Self {
+        let plain = [token.into(), secret.into(), format!("{token}:{secret}")];
+        let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD]
+            .into_iter()
+            .flat_map(|engine| plain.each_ref().map(|text| engine.encode(text)));
+        let mut spellings: Vec<String> = encoded.collect();
+        spellings.extend(plain);
+        // One or two characters hide nowhere: blanking them would only spoil the text.
+        spellings.retain(|spelling| spelling.len() > 2);
+        Self(spellings)
+    }
+
+    /// Blanks the credentials, keeps at most 300 characters, and escapes those that control a
+    /// terminal, reverse the text or cannot be seen.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        escape(&self.blank(text))
+    }
+
+    /// Places that overlap are blanked as one, so that no end of a secret is left over.
+    fn blank(&self, text: &str) -> String {
+        let mut is_hidden = vec![false; text.len()];
+        for spelling in &self.0 {
+            let places = text.as_bytes().windows(spelling.len()).enumerate();
+            for (start, _) in places.filter(|(_, bytes)| *bytes == spelling.as_bytes()) {
+                let place = is_hidden.iter_mut().skip(start).take(spelling.len());
+                place.for_each(|hidden| *hidden = true);
+            }
+        }
+        let mut blanked = String::with_capacity(text.len());
+        let mut was_hidden = false;
+        for (at, c) in text.char_indices() {
+            let hidden = is_hidden.get(at) == Some(&true);
+            match (hidden, was_hidden) {
+                (false, _) => blanked.push(c),
+                (true, false) => blanked.push_str("[redacted]"),
+                (true, true) => {}
+            }
+            was_hidden = hidden;
+        }
+        blanked
+    }
+}
+
+/// Keeps at most 300 characters of `text` and escapes those that do not belong on a terminal.
+pub(crate) fn escape(text: &str) -> String {
+    text.chars()
+        .take(MAX_CHARACTERS)
+        .map(|c| match is_unprintable(c) {
+            true => c.escape_unicode().to_string(),
+            false => c.to_string(),
+        })
+        .collect()
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
