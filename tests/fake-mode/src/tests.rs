@@ -3,7 +3,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::reply::quoted;
-use crate::workspace::Person;
+use crate::workspace::Member;
 use crate::{FakeMode, Framing, Reply, Shape, Workspace};
 
 fn connect(server: &FakeMode) -> TcpStream {
@@ -130,7 +130,7 @@ fn dropping_the_server_ends_every_wait() {
 #[test]
 fn a_row_is_about_as_long_as_a_real_one() {
     for number in (1..=2_000).chain(99_000..=100_000) {
-        let length = Person::new(number).hal_row("acme").len();
+        let length = Member::new(number).hal_row("acme").len();
         assert!((800..=900).contains(&length), "{number}: {length}");
     }
 }
