@@ -1,15 +1,15 @@
-//! `verify()`, and `account()` with what stands in for it.
+//! `verify()`, and `account()` with the three requests that replace it for an API key.
 
 use fake_mode::{FakeMode, Reply};
 use mode_analytics::ErrorKind;
 
-use crate::client;
+use crate::{client, each};
 
 const REFUSED: &str = "This endpoint is unsupported for use with Api Keys";
 const VERIFY: &str = r#"{"workspace": "acme", "workspace_token": "w1", "api_key_scope": "member",
     "_links": {"self": {"href": "/api/acme/api_keys/7"}}}"#;
 
-fn server_of_a_key(verify: &str, key: &str) -> FakeMode {
+fn server_for_a_key(verify: &str, key: &str) -> FakeMode {
     let server = FakeMode::start();
     server.on("/api/account", Reply::error(400, "bad_request", REFUSED));
     server.on("/api/verify", Reply::json(200, verify));
@@ -23,7 +23,7 @@ fn server_of_a_key(verify: &str, key: &str) -> FakeMode {
 
 #[test]
 fn verify_says_what_the_key_opens() {
-    let server = server_of_a_key(VERIFY, "{}");
+    let server = server_for_a_key(VERIFY, "{}");
     let opened = client(&server).verify().unwrap();
     assert_eq!(opened.workspace.as_deref(), Some("acme"));
     assert_eq!(opened.workspace_token.as_deref(), Some("w1"));
@@ -56,29 +56,24 @@ fn account_is_the_user_object() {
 
 #[test]
 fn an_id_is_a_number_or_a_text() {
-    let server = FakeMode::start();
-    for (id, read) in [
-        ("7", "7"),
-        ("-7", "-7"),
-        (r#""x-7""#, "x-7"),
-        ("18446744073709551615", "18446744073709551615"),
-    ] {
-        server.on(
-            "/api/account",
-            Reply::json(200, format!(r#"{{"username": "ada", "id": {id}}}"#)),
-        );
-        assert_eq!(client(&server).account().unwrap().id.as_deref(), Some(read));
-    }
-    server.on(
-        "/api/account",
-        Reply::json(200, r#"{"username": "ada", "id": null}"#),
-    );
-    assert_eq!(client(&server).account().unwrap().id, None);
+    let cases = [
+        ("7", Some("7")),
+        ("-7", Some("-7")),
+        (r#""x-7""#, Some("x-7")),
+        ("18446744073709551615", Some("18446744073709551615")),
+        ("null", None),
+    ];
+    each(cases, |&(id, read)| {
+        let server = FakeMode::start();
+        let user = format!(r#"{{"username": "ada", "id": {id}}}"#);
+        server.on("/api/account", Reply::json(200, user));
+        assert_eq!(client(&server).account().unwrap().id.as_deref(), read);
+    });
 }
 
 #[test]
 fn a_key_leads_to_its_member() {
-    let server = server_of_a_key(
+    let server = server_for_a_key(
         VERIFY,
         r#"{"token_name": "ci", "_links": {"member": {"href": "/api/bob"}}}"#,
     );
@@ -100,61 +95,42 @@ fn a_key_leads_to_its_member() {
 
 #[test]
 fn without_a_usable_member_the_first_refusal_comes_back() {
-    let key = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
+    let with_member = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
+    let too_long = format!("\"/api/{}\"", "x".repeat(70_000));
     let cases = [
-        (VERIFY.to_owned(), "{}".to_owned(), 3),
-        (
-            VERIFY.to_owned(),
-            r#"{"_links": {"member": null}}"#.to_owned(),
-            3,
-        ),
-        (VERIFY.to_owned(), key("null"), 3),
-        (VERIFY.to_owned(), key("7"), 3),
-        (
-            VERIFY.to_owned(),
-            key(r#""https://evil.example/api/bob""#),
-            3,
-        ),
-        (VERIFY.to_owned(), key(r#""//evil.example/api/bob""#), 3),
-        (VERIFY.to_owned(), key(r#""/api/../admin""#), 3),
-        (VERIFY.to_owned(), key(r#""/api/<bob>""#), 3),
-        (
-            VERIFY.to_owned(),
-            key(&format!("\"/api/{}\"", "x".repeat(70_000))),
-            3,
-        ),
-        (VERIFY.to_owned(), key(r#""/api/bob\r\nX: y""#), 3),
-        (
-            r#"{"workspace": "acme"}"#.to_owned(),
-            key(r#""/api/bob""#),
-            2,
-        ),
+        (VERIFY, "{}".to_owned(), 3),
+        (VERIFY, r#"{"_links": {"member": null}}"#.to_owned(), 3),
+        (VERIFY, with_member("null"), 3),
+        (VERIFY, with_member("7"), 3),
+        (VERIFY, with_member(r#""https://evil.example/api/bob""#), 3),
+        (VERIFY, with_member(r#""//evil.example/api/bob""#), 3),
+        (VERIFY, with_member(r#""/api/../admin""#), 3),
+        (VERIFY, with_member(r#""/api/<bob>""#), 3),
+        (VERIFY, with_member(&too_long), 3),
+        (VERIFY, with_member(r#""/api/bob\r\nX: y""#), 3),
+        (r#"{"workspace": "acme"}"#, with_member(r#""/api/bob""#), 2),
     ];
-    for (verify, key, requests) in cases {
-        let server = server_of_a_key(&verify, &key);
+    each(cases, |(verify, key, requests)| {
+        let server = server_for_a_key(verify, key);
         let error = client(&server).account().unwrap_err();
-        assert_eq!(
-            (error.kind(), error.status()),
-            (ErrorKind::BadRequest, Some(400)),
-            "{key}"
-        );
+        assert_eq!(error.kind(), ErrorKind::BadRequest);
+        assert_eq!(error.status(), Some(400));
         assert_eq!(error.api_message(), Some(REFUSED));
+        let text = error.to_string();
         assert!(
-            error
-                .to_string()
-                .starts_with("GET /api/account: 400 bad_request: "),
-            "{error}"
+            text.starts_with("GET /api/account: 400 bad_request: "),
+            "{text}"
         );
-        assert!(error.to_string().contains("verify()"), "{error}");
-        assert_eq!(server.targets().len(), requests, "{key}");
-    }
+        assert!(text.contains("verify()"), "{text}");
+        assert_eq!(server.targets().len(), *requests);
+    });
 }
 
 #[test]
-fn what_the_detour_does_not_look_at_does_not_matter() {
+fn fields_that_are_not_needed_may_hold_anything() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let verify = VERIFY.replacen('{', &format!(r#"{{"x": {deep}, "#), 1);
-    let server = server_of_a_key(
+    let server = server_for_a_key(
         &verify,
         &format!(r#"{{"y": {deep}, "_links": {{"member": {{"href": "/api/bob"}}}}}}"#),
     );
@@ -170,7 +146,7 @@ fn what_the_detour_does_not_look_at_does_not_matter() {
 
 #[test]
 fn a_failure_on_the_way_comes_back_as_it_is() {
-    let server = server_of_a_key(VERIFY, "{}");
+    let server = server_for_a_key(VERIFY, "{}");
     server.on("/api/acme/api_keys/7", Reply::error(403, "forbidden", "no"));
     let error = client(&server).account().unwrap_err();
     assert_eq!(
@@ -184,7 +160,7 @@ fn a_failure_on_the_way_comes_back_as_it_is() {
         "{error}"
     );
 
-    let server = server_of_a_key("<html>", "{}");
+    let server = server_for_a_key("<html>", "{}");
     assert_eq!(
         client(&server).account().unwrap_err().kind(),
         ErrorKind::Decode
@@ -193,7 +169,7 @@ fn a_failure_on_the_way_comes_back_as_it_is() {
 
 #[test]
 fn only_a_400_starts_the_detour_whatever_its_id() {
-    let server = server_of_a_key(VERIFY, r#"{"_links": {"member": {"href": "/api/bob"}}}"#);
+    let server = server_for_a_key(VERIFY, r#"{"_links": {"member": {"href": "/api/bob"}}}"#);
     server.on("/api/account", Reply::error(400, "forbidden", "no"));
     assert_eq!(client(&server).account().unwrap().username, "bob");
 

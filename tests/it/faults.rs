@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fake_mode::{Framing, Reply};
 use mode_analytics::ErrorKind;
 
-use crate::{FULL, builder, builder_at, client, rows, serving};
+use crate::{FULL, builder, builder_at, client, each, rows, serving};
 
 const GOOD: &str = r#"[{"member_username": "ada", "state": "active"}]"#;
 
@@ -63,20 +63,19 @@ fn good_length() -> usize {
 
 #[test]
 fn broken_connections_are_tried_four_times() {
-    for (fault, reply) in broken_connections() {
-        let server = serving(reply);
+    each(broken_connections(), |(_, reply)| {
+        let server = serving(reply.clone());
         let error = client(&server).memberships("acme").unwrap_err();
         assert_eq!(
             (error.kind(), server.targets().len()),
             (ErrorKind::Transport, 4),
-            "{fault}: {error}"
+            "{error}"
         );
         assert_eq!(
             (error.attempts(), error.status(), error.is_retryable()),
-            (4, None, true),
-            "{fault}"
+            (4, None, true)
         );
-    }
+    });
 }
 
 #[test]
@@ -94,28 +93,24 @@ fn a_refused_port_is_tried_four_times() {
 
 #[test]
 fn what_breaks_once_is_made_good() {
-    for (fault, reply) in broken_connections() {
+    each(broken_connections(), |(_, reply)| {
         let server = serving(good());
-        server.script(FULL, [reply, good()]);
-        assert_eq!(
-            client(&server).memberships("acme").unwrap().len(),
-            1,
-            "{fault}"
-        );
-        assert_eq!(server.targets().len(), 2, "{fault}");
-    }
+        server.script(FULL, [reply.clone(), good()]);
+        assert_eq!(client(&server).memberships("acme").unwrap().len(), 1);
+        assert_eq!(server.targets().len(), 2);
+    });
 }
 
 #[test]
 fn a_pooled_connection_that_dies_is_replaced() {
-    for second in [Reply::close(), Reply::reset()] {
+    each([Reply::close(), Reply::reset()], |second| {
         let server = serving(good());
-        server.script(FULL, [good(), second, good()]);
+        server.script(FULL, [good(), second.clone(), good()]);
         let client = client(&server);
         client.memberships("acme").unwrap();
         client.memberships("acme").unwrap();
         assert_eq!((server.targets().len(), server.connections()), (3, 2));
-    }
+    });
     // Closed while idle.
     let server = serving(good().then_close());
     let client = client(&server);
@@ -124,7 +119,7 @@ fn a_pooled_connection_that_dies_is_replaced() {
 
 #[test]
 fn what_is_no_http_is_not_tried_again() {
-    for (fault, reply) in [
+    let cases = [
         ("garbage", Reply::raw("SSH-2.0-OpenSSH_9.6\r\n\r\n")),
         ("binary", Reply::raw(vec![0xff; 500])),
         (
@@ -143,16 +138,17 @@ fn what_is_no_http_is_not_tried_again() {
             "a chunk size that is none",
             Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
         ),
-    ] {
-        let server = serving(reply);
+    ];
+    each(cases, |(_, reply)| {
+        let server = serving(reply.clone());
         let error = client(&server).memberships("acme").unwrap_err();
         assert_eq!(
             (error.kind(), server.targets().len()),
             (ErrorKind::Transport, 1),
-            "{fault}: {error}"
+            "{error}"
         );
-        assert!(!error.is_retryable(), "{fault}");
-    }
+        assert!(!error.is_retryable());
+    });
 }
 
 #[cfg(feature = "rustls")]
@@ -262,7 +258,7 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
 
 #[test]
 fn bodies_that_are_no_answer_are_refused_at_once() {
-    for (fault, reply) in [
+    let cases = [
         (
             "close-delimited, cut short",
             Reply::json(200, &GOOD[..20]).framing(Framing::UntilClose),
@@ -304,15 +300,16 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
             "gzip twice",
             good().header("Content-Encoding", "gzip, gzip"),
         ),
-    ] {
-        let server = serving(reply);
+    ];
+    each(cases, |(_, reply)| {
+        let server = serving(reply.clone());
         let error = client(&server).memberships("acme").unwrap_err();
         assert_eq!(
             (error.kind(), server.targets().len()),
             (ErrorKind::Decode, 1),
-            "{fault}: {error}"
+            "{error}"
         );
-    }
+    });
     let identity = serving(good().header("Content-Encoding", "Identity"));
     assert_eq!(client(&identity).memberships("acme").unwrap().len(), 1);
 }
@@ -320,49 +317,51 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
 #[test]
 fn the_limit_counts_and_is_inclusive() {
     let size = GOOD.len();
-    for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
-        let server = serving(good().framing(framing));
-        for (limit, fits) in [
-            (size - 1, false),
-            (size, true),
-            (size + 1, true),
-            (0, false),
-            (usize::MAX, true),
-        ] {
-            let client = builder(&server).max_response_bytes(limit).build().unwrap();
-            match client.memberships("acme") {
-                Ok(rows) => assert!(fits && rows.len() == 1, "{limit}"),
-                Err(error) => assert!(
-                    !fits && error.kind() == ErrorKind::TooLarge,
-                    "{limit}: {error}"
-                ),
-            }
-        }
-        assert_eq!(server.targets().len(), 5);
-    }
+    each(
+        [Framing::Length, Framing::Chunked, Framing::UntilClose],
+        |&framing| {
+            let server = serving(good().framing(framing));
+            let limits = [
+                (size - 1, false),
+                (size, true),
+                (size + 1, true),
+                (0, false),
+                (usize::MAX, true),
+            ];
+            each(limits, |&(limit, fits)| {
+                let client = builder(&server).max_response_bytes(limit).build().unwrap();
+                match client.memberships("acme") {
+                    Ok(rows) => assert!(fits && rows.len() == 1),
+                    Err(error) => assert!(!fits && error.kind() == ErrorKind::TooLarge, "{error}"),
+                }
+            });
+            assert_eq!(server.targets().len(), 5);
+        },
+    );
 }
 
 #[test]
 fn a_whole_body_leaves_the_connection_usable() {
-    for framing in [Framing::Length, Framing::Chunked] {
+    each([Framing::Length, Framing::Chunked], |&framing| {
         let server = serving(good().framing(framing));
         let client = builder(&server)
             .max_response_bytes(GOOD.len())
             .build()
             .unwrap();
         (0..3).for_each(|_| assert_eq!(client.memberships("acme").unwrap().len(), 1));
-        assert_eq!(server.connections(), 1, "{framing:?}");
-    }
+        assert_eq!(server.connections(), 1);
+    });
 }
 
 #[test]
 fn endless_bodies_end_at_the_limit() {
     let endless = || Reply::json(200, " ".repeat(1000)).endless();
-    for framing in [
+    let framings = [
         Framing::Chunked,
         Framing::UntilClose,
         Framing::LyingLength(u64::MAX),
-    ] {
+    ];
+    each(framings, |&framing| {
         let server = serving(endless().framing(framing));
         let client = builder(&server)
             .max_response_bytes(1_000_000)
@@ -371,14 +370,13 @@ fn endless_bodies_end_at_the_limit() {
         let error = client.memberships("acme").unwrap_err();
         assert_eq!(
             (error.kind(), server.targets().len()),
-            (ErrorKind::TooLarge, 1),
-            "{framing:?}"
+            (ErrorKind::TooLarge, 1)
         );
         assert_eq!(
             error.to_string(),
             format!("GET {FULL}: the answer is larger than 1000000 bytes (max_response_bytes)")
         );
-    }
+    });
 }
 
 #[cfg(feature = "gzip")]
@@ -398,15 +396,15 @@ mod gzip {
 
     #[test]
     fn gzip_is_read_and_keeps_the_connection() {
-        for framing in [Framing::Length, Framing::Chunked] {
+        each([Framing::Length, Framing::Chunked], |&framing| {
             let server = serving(zipped(gzip(GOOD.as_bytes())).framing(framing));
             let client = builder(&server)
                 .max_response_bytes(GOOD.len())
                 .build()
                 .unwrap();
             (0..2).for_each(|_| assert_eq!(client.memberships("acme").unwrap().len(), 1));
-            assert_eq!(server.connections(), 1, "{framing:?}");
-        }
+            assert_eq!(server.connections(), 1);
+        });
     }
 
     #[test]
@@ -417,7 +415,7 @@ mod gzip {
         let mut wrong_sum = body.clone();
         let end = wrong_sum.len() - 6;
         wrong_sum[end] ^= 0xff;
-        for (fault, reply, kind, requests) in [
+        let cases = [
             ("damaged", zipped(damaged), ErrorKind::Decode, 1),
             ("wrong sum", zipped(wrong_sum), ErrorKind::Decode, 1),
             (
@@ -452,15 +450,16 @@ mod gzip {
                 ErrorKind::Transport,
                 4,
             ),
-        ] {
-            let server = serving(reply);
+        ];
+        each(cases, |(_, reply, kind, requests)| {
+            let server = serving(reply.clone());
             let error = client(&server).memberships("acme").unwrap_err();
             assert_eq!(
                 (error.kind(), server.targets().len()),
-                (kind, requests),
-                "{fault}: {error}"
+                (*kind, *requests),
+                "{error}"
             );
-        }
+        });
         let server = serving(zipped(body).drip_body(Duration::from_millis(20)));
         let client = builder(&server)
             .timeout(Duration::from_millis(300))

@@ -4,6 +4,7 @@ mod account;
 mod errors;
 mod examples;
 mod faults;
+mod fixtures;
 mod input;
 mod leaks;
 mod listing;

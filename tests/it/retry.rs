@@ -1,12 +1,13 @@
-//! Retries as the server sees them. Delays are tested where they are computed, without waiting.
+//! Retries as the server sees them. The length of a wait is tested beside the code that computes it, without waiting.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use fake_mode::{Framing, Reply};
 use mode_analytics::ErrorKind;
 
-use crate::{FULL, LITE, builder, client, serving};
+use crate::{FULL, LITE, builder, client, each, serving};
 
+/// The result of one call to a server that sends these replies, and how many requests it took.
 fn requests_after(replies: impl IntoIterator<Item = Reply>) -> (Result<usize, ErrorKind>, usize) {
     let server = serving(Reply::close());
     server.script(FULL, replies);
@@ -25,35 +26,30 @@ fn requests_after(replies: impl IntoIterator<Item = Reply>) -> (Result<usize, Er
 }
 
 #[test]
-fn passing_faults_are_made_good() {
-    for status in [408, 500, 502, 503, 504] {
-        let fault = || Reply::json(status, "");
-        assert_eq!(
-            requests_after([fault(), fault(), Reply::json(200, "[]")]),
-            (Ok(0), 3)
-        );
-    }
-    assert_eq!(
-        requests_after([Reply::json(429, ""), Reply::json(200, "[]")]),
-        (Ok(0), 2)
-    );
+fn a_fault_that_passes_is_retried() {
+    each([408, 429, 500, 502, 503, 504], |&status| {
+        let fault = Reply::json(status, "");
+        let replies = [fault.clone(), fault, Reply::json(200, "[]")];
+        assert_eq!(requests_after(replies), (Ok(0), 3));
+    });
 }
 
 #[test]
-fn lasting_ones_are_given_up_after_four_requests() {
-    for (status, kind) in [
+fn a_fault_that_lasts_is_given_up_after_four_requests() {
+    let cases = [
         (408, ErrorKind::UnexpectedStatus),
         (500, ErrorKind::Server),
         (503, ErrorKind::Server),
-    ] {
+    ];
+    each(cases, |&(status, kind)| {
         assert_eq!(requests_after([Reply::json(status, "")]), (Err(kind), 4));
-    }
+    });
 }
 
 #[test]
-fn other_statuses_are_final() {
+fn other_statuses_are_not_retried() {
     use ErrorKind::*;
-    for (status, kind) in [
+    let cases = [
         (400, BadRequest),
         (401, Unauthorized),
         (403, Forbidden),
@@ -61,31 +57,29 @@ fn other_statuses_are_final() {
         (409, UnexpectedStatus),
         (418, UnexpectedStatus),
         (422, UnexpectedStatus),
+        (204, UnexpectedStatus),
         (206, UnexpectedStatus),
+        (304, UnexpectedStatus),
         (999, UnexpectedStatus),
         (501, Server),
         (505, Server),
         (599, Server),
-    ] {
-        assert_eq!(
-            requests_after([Reply::json(status, "")]),
-            (Err(kind), 1),
-            "{status}"
-        );
-    }
-    for status in [204, 304] {
-        assert_eq!(
-            requests_after([Reply::json(status, "").framing(Framing::None)]),
-            (Err(UnexpectedStatus), 1)
-        );
-    }
+    ];
+    each(cases, |&(status, kind)| {
+        let framing = match status {
+            204 | 304 => Framing::None,
+            _ => Framing::Length,
+        };
+        let reply = Reply::json(status, "").framing(framing);
+        assert_eq!(requests_after([reply]), (Err(kind), 1));
+    });
     let server = serving(Reply::json(404, ""));
     client(&server).memberships("acme").unwrap_err();
     assert_eq!(server.targets(), [FULL, LITE]);
 }
 
 #[test]
-fn zero_retries_send_once() {
+fn zero_retries_mean_one_request() {
     let server = serving(Reply::json(503, ""));
     let error = builder(&server)
         .max_retries(0)
@@ -97,7 +91,7 @@ fn zero_retries_send_once() {
 }
 
 #[test]
-fn attempts_are_those_of_the_request_that_failed() {
+fn attempts_count_only_the_request_that_failed() {
     let server = serving(Reply::close());
     server.script(FULL, [Reply::json(503, ""), Reply::json(404, "")]);
     server.script(
@@ -112,7 +106,8 @@ fn attempts_are_those_of_the_request_that_failed() {
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Decode, 3));
 }
 
-/// Asks once with this hint and a `max_retry_delay` of 999 ms: either it comes back at once or is no obstacle.
+/// Sends these `Retry-After` headers to a client that waits at most 999 ms and retries once. Returns what the error
+/// says about them, and how many requests there were: one if the error came back at once.
 fn hinted(values: &[&str]) -> (Option<Duration>, usize) {
     let server = serving(Reply::close());
     let fault = values.iter().fold(Reply::json(503, ""), |reply, value| {
@@ -132,32 +127,32 @@ fn hinted(values: &[&str]) -> (Option<Duration>, usize) {
 #[test]
 fn a_hint_is_obeyed_or_comes_back_at_once() {
     let start = Instant::now();
-    for value in ["1", " 1 ", "01"] {
-        assert_eq!(
-            hinted(&[value]),
-            (Some(Duration::from_secs(1)), 1),
-            "{value:?}"
-        );
-    }
-    assert_eq!(hinted(&["0"]), (Some(Duration::ZERO), 2));
-    for value in ["-1", "+1", "1.5", "", "soon", "1s", "\u{663}", "1, 2"] {
-        assert_eq!(hinted(&[value]), (None, 2), "{value:?}");
-    }
-    assert_eq!(
-        hinted(&[&"9".repeat(20)]),
-        (Some(Duration::from_secs(u64::MAX)), 1)
-    );
-    assert_eq!(hinted(&["7", "0"]), (Some(Duration::from_secs(7)), 1));
-    assert_eq!(hinted(&["0", "7"]), (Some(Duration::ZERO), 2));
-    assert_eq!(
-        hinted(&["Sun, 06 Nov 1994 08:49:37 GMT"]),
-        (Some(Duration::ZERO), 2)
-    );
+    let too_large = "9".repeat(20);
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let cases: [(&[&str], _, usize); 16] = [
+        (&["1"], seconds(1), 1),
+        (&[" 1 "], seconds(1), 1),
+        (&["01"], seconds(1), 1),
+        (&[&too_large], seconds(u64::MAX), 1),
+        (&["7", "0"], seconds(7), 1),
+        (&["0", "7"], seconds(0), 2),
+        (&["0"], seconds(0), 2),
+        (&["Sun, 06 Nov 1994 08:49:37 GMT"], seconds(0), 2),
+        (&["-1"], None, 2),
+        (&["+1"], None, 2),
+        (&["1.5"], None, 2),
+        (&[""], None, 2),
+        (&["soon"], None, 2),
+        (&["1s"], None, 2),
+        (&["\u{663}"], None, 2),
+        (&["1, 2"], None, 2),
+    ];
+    each(cases, |&(values, wait, requests)| {
+        assert_eq!(hinted(values), (wait, requests));
+    });
+
     let (wait, requests) = hinted(&["Fri, 31 Dec 9999 23:59:59 GMT"]);
-    assert_eq!(
-        (wait > Some(Duration::from_secs(1_000_000)), requests),
-        (true, 1)
-    );
+    assert!(wait > seconds(1_000_000) && requests == 1, "{wait:?}");
     let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
     let (wait, requests) = hinted(&[&soon]);
     assert!(

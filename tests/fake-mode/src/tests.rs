@@ -3,7 +3,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::reply::quoted;
-use crate::workspace::Person;
+use crate::workspace::Member;
 use crate::{FakeMode, Framing, Reply, Shape, Workspace};
 
 fn connect(server: &FakeMode) -> TcpStream {
@@ -58,8 +58,7 @@ fn a_reply_is_exactly_these_bytes() {
     const HEAD: &str = "HTTP/1.1 200 \r\nContent-Type: application/hal+json\r\n";
     let json = Reply::json(200, "[1]");
     let framed = |framing| json.clone().framing(framing).then_close();
-    let server = FakeMode::start();
-    for (reply, after_head) in [
+    let cases = [
         (framed(Framing::Length), "Content-Length: 3\r\n\r\n[1]"),
         (
             framed(Framing::LyingLength(9)),
@@ -75,18 +74,25 @@ fn a_reply_is_exactly_these_bytes() {
         (json.clone().drip(Duration::ZERO).cut(13), "HTTP/1.1 200 "),
         (Reply::raw("ab").endless().cut(5), "ababa"),
         (Reply::close(), ""),
-    ] {
+    ];
+    // One comparison for all, so that every case that differs is shown.
+    let expected = cases
+        .each_ref()
+        .map(|(_, after_head)| after_head.to_string());
+    let sent = cases.map(|(reply, _)| {
+        let server = FakeMode::start();
         server.on("/", reply);
         let mut client = connect(&server);
         ask(&client, "/");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer.replace(HEAD, ""), after_head);
-    }
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        response.replace(HEAD, "")
+    });
+    assert_eq!(sent, expected);
 }
 
 #[test]
-fn a_reset_is_one_and_its_request_is_recorded() {
+fn a_reset_reaches_the_client_and_its_request_is_recorded() {
     let server = FakeMode::start();
     server.on("/", Reply::reset());
     for _ in 0..100 {
@@ -122,9 +128,9 @@ fn dropping_the_server_ends_every_wait() {
 }
 
 #[test]
-fn a_row_is_as_long_as_those_of_mode() {
+fn a_row_is_about_as_long_as_a_real_one() {
     for number in (1..=2_000).chain(99_000..=100_000) {
-        let length = Person::new(number).hal_row("acme").len();
+        let length = Member::new(number).hal_row("acme").len();
         assert!((800..=900).contains(&length), "{number}: {length}");
     }
 }
@@ -135,21 +141,21 @@ fn text_is_escaped_for_json() {
 }
 
 #[test]
-fn every_listing_has_the_same_people() {
+fn every_listing_has_the_same_members() {
     let workspace = Workspace::new("acme", 8);
     let array = workspace.clone().shape(Shape::Array).memberships_json();
     let states = [("active", 6), ("banned", 1), ("invited", 1)];
     assert_eq!(workspace.states(), states.map(|(s, n)| (s.to_owned(), n)));
-    for (listing, field) in [
+    let listings = [
         (workspace.memberships_json(), "member_username"),
         (workspace.lite_json(), "username"),
         (array, "member_username"),
-    ] {
-        for (state, count) in states {
-            let state = format!(r#""state":"{state}""#);
-            assert_eq!(listing.matches(&state).count(), count);
-        }
-        let missing = format!(r#""{field}":null"#);
-        assert_eq!(listing.matches(&missing).count(), 1);
-    }
+    ];
+    // In each listing: how many members are in each state, and how many have no user name.
+    let counted = listings.map(|(listing, field)| {
+        let in_state = |state| listing.matches(&format!(r#""state":"{state}""#)).count();
+        let nameless = listing.matches(&format!(r#""{field}":null"#)).count();
+        (states.map(|(state, _)| in_state(state)), nameless)
+    });
+    assert_eq!(counted, [(states.map(|(_, count)| count), 1); 3]);
 }

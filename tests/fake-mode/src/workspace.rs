@@ -1,4 +1,4 @@
-//! A workspace of made-up people.
+//! A workspace of made-up members.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ const NAMES: [&str; 7] = [
     "Gita Lind",
 ];
 
-/// A plausible whole workspace, the same on every run.
+/// A whole workspace of made-up members, the same on every run.
 ///
-/// About four people in five are `active`; the others are `invited` (half of these without a user name, for want of
-/// an account), `banned` or `pending`.
+/// About four members in five are `active`. The others are `invited` (half of these have no account yet, and so no user
+/// name), `banned` or `pending`.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     name: String,
-    people: usize,
+    members: usize,
     shape: Shape,
 }
 
@@ -31,16 +31,16 @@ pub struct Workspace {
 pub enum Shape {
     /// The envelope with `_embedded.memberships`. The default.
     Hal,
-    /// A bare array, whose rows have `member_username` and `state` alone.
+    /// A bare array, whose rows have only `member_username` and `state`.
     Array,
 }
 
 impl Workspace {
-    /// A workspace of so many people. `name` is a slug, such as `acme`.
-    pub fn new(name: &str, people: usize) -> Workspace {
+    /// A workspace with this many members. `name` is how it stands in a URL, such as `acme`.
+    pub fn new(name: &str, members: usize) -> Workspace {
         Workspace {
             name: name.to_owned(),
-            people,
+            members,
             shape: Shape::Hal,
         }
     }
@@ -54,32 +54,32 @@ impl Workspace {
     /// The body of `/api/{workspace}/memberships`.
     pub fn memberships_json(&self) -> String {
         match self.shape {
-            Shape::Hal => self.envelope("memberships", |person| person.hal_row(&self.name)),
-            Shape::Array => format!("[{}]", self.rows(Person::array_row)),
+            Shape::Hal => self.envelope("memberships", |member| member.hal_row(&self.name)),
+            Shape::Array => format!("[{}]", self.rows(Member::array_row)),
         }
     }
 
     /// The body of `/api/{workspace}/memberships/lite`.
     pub fn lite_json(&self) -> String {
-        self.envelope("memberships/lite", Person::lite_row)
+        self.envelope("memberships/lite", Member::lite_row)
     }
 
-    /// How many people are in each state, in the order of the states' names.
+    /// How many members are in each state, sorted by the name of the state.
     pub fn states(&self) -> Vec<(String, usize)> {
         let mut states = BTreeMap::new();
-        for person in self.people() {
-            *states.entry(person.state.to_owned()).or_default() += 1;
+        for member in self.members() {
+            *states.entry(member.state.to_owned()).or_default() += 1;
         }
         states.into_iter().collect()
     }
 
-    /// Makes `server` this workspace, asked with one of its workspace keys.
+    /// Makes `server` answer as this workspace does to one of its workspace keys.
     ///
-    /// The account route refuses such a key, as Mode does; verify leads to the key record, and that to the user
-    /// object of the workspace's first person. Without a Basic `Authorization` header every route is a 401.
+    /// The account route refuses such a key, as Mode does. The verify route links to the key's record, which links to
+    /// the user object of the first member. Without a Basic `Authorization` header, every route answers 401.
     pub fn serve(&self, server: &FakeMode) {
         let workspace = &self.name;
-        let member = Person::new(1);
+        let member = Member::new(1);
         let key_path = format!("/api/{workspace}/api_keys/{}", token(0));
         let (to_key, to_member) = (link("self", &key_path), link("member", &member.path));
         let verification = format!(
@@ -108,38 +108,38 @@ impl Workspace {
         }
     }
 
-    fn people(&self) -> impl Iterator<Item = Person> {
-        (1..=self.people).map(Person::new)
+    fn members(&self) -> impl Iterator<Item = Member> {
+        (1..=self.members).map(Member::new)
     }
 
-    fn rows(&self, row: impl Fn(&Person) -> String) -> String {
-        let rows: Vec<String> = self.people().map(|person| row(&person)).collect();
+    fn rows(&self, row: impl Fn(&Member) -> String) -> String {
+        let rows: Vec<String> = self.members().map(|member| row(&member)).collect();
         rows.join(",")
     }
 
-    fn envelope(&self, route: &str, row: impl Fn(&Person) -> String) -> String {
+    fn envelope(&self, route: &str, row: impl Fn(&Member) -> String) -> String {
         let to_self = link("self", &format!("/api/{}/{route}", self.name));
         let rows = self.rows(row);
         format!(r#"{{"_links":{{{to_self}}},"_embedded":{{"memberships":[{rows}]}}}}"#)
     }
 }
 
-/// One of the made-up people: every workspace has the same ones, numbered from 1.
-pub(crate) struct Person {
+/// One of the made-up members. Every workspace has the same ones, numbered from 1.
+pub(crate) struct Member {
     number: usize,
     name: &'static str,
     email: String,
-    /// As JSON: `null` for those who have none.
+    /// As JSON: `null` for a member who has none.
     username: String,
-    /// Of the user object.
+    /// The path of the user object.
     path: String,
     token: String,
     state: &'static str,
     admin: bool,
 }
 
-impl Person {
-    pub(crate) fn new(number: usize) -> Person {
+impl Member {
+    pub(crate) fn new(number: usize) -> Member {
         let name = NAMES[(number - 1) % NAMES.len()];
         let first_name = name.split(' ').next().unwrap_or_default();
         let handle = format!("{}{number}", first_name.to_ascii_lowercase());
@@ -148,7 +148,7 @@ impl Person {
             3 => ("null".to_owned(), format!("/api/{token}")),
             _ => (format!("\"{handle}\""), format!("/api/{handle}")),
         };
-        Person {
+        Member {
             number,
             name,
             email: format!("{handle}@example.com"),
@@ -222,7 +222,7 @@ fn link(name: &str, href: &str) -> String {
     format!(r#""{name}":{{"href":"{href}"}}"#)
 }
 
-/// Twelve hexadecimal digits, other ones for each number.
+/// Twelve hexadecimal digits, different for each number.
 fn token(number: usize) -> String {
     let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{:012x}", mixed >> 16)
