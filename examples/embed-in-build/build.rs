@@ -1,198 +1,111 @@
-//! Embeds the counts of a Mode workspace: live with the feature `live` and an answer from Mode, else from snapshot.json.
+//! Embeds how many members a Mode workspace has: from snapshot.json, or with the feature `live` from Mode itself.
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-use std::{env, fs, iter};
+#[path = "src/counts.rs"]
+mod counts;
 
-use serde_json::Value;
+use std::path::PathBuf;
+#[cfg(feature = "live")]
+use std::time::{Duration, UNIX_EPOCH};
+use std::{env, fs};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The layout of snapshot.json.
-const SCHEMA: u64 = 1;
+use anyhow::{Context, Result};
+use counts::Counts;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=snapshot.json");
-    // Never the token or the secret: cargo writes the values down under `target`, in clear text.
-    for switch in [
-        "MODE_EMBED",
-        "MODE_WORKSPACE",
-        "MODE_BASE_URL",
-        "DOCS_RS",
-        "CARGO_NET_OFFLINE",
-    ] {
-        println!("cargo::rerun-if-env-changed={switch}");
-    }
     if let Err(error) = embed() {
-        tell("error", &with_causes(&*error));
+        tell("error", format!("{error:#}"));
     }
 }
 
 fn embed() -> Result<()> {
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let (source, data) = choose(&out_dir)?;
-    // By rename: a build that is killed leaves no half of a module behind.
-    let unfinished = out_dir.join("mode.rs.unfinished");
-    fs::write(&unfinished, rust(source, &data)?)?;
-    Ok(fs::rename(unfinished, out_dir.join("mode.rs"))?)
+    let (source, counts) = find_counts()?;
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    let unfinished = out_dir.join("unfinished.json");
+    fs::write(&unfinished, serde_json::to_vec_pretty(&counts)?)?;
+    // Renamed when it is complete: a build that is killed leaves no half of `mode.json`.
+    fs::rename(unfinished, out_dir.join("mode.json"))?;
+    println!("cargo::rustc-env=MODE_SOURCE={source}");
+    Ok(())
 }
 
-/// Where the data is from, and the data, laid out as in snapshot.json.
-fn choose(out_dir: &Path) -> Result<(&'static str, Value)> {
-    if !cfg!(feature = "live") {
-        return Ok(("snapshot", snapshot()?));
-    }
+fn snapshot() -> Result<Counts> {
+    let counts = fs::read("snapshot.json").and_then(|json| Ok(serde_json::from_slice(&json)?));
+    counts.context("cannot read snapshot.json (`git checkout snapshot.json` brings it back)")
+}
+
+/// The counts, and where they come from. The environment has no say in it.
+#[cfg(not(feature = "live"))]
+fn find_counts() -> Result<(&'static str, Counts)> {
+    Ok(("snapshot", snapshot()?))
+}
+
+/// The counts, and where they come from. `MODE_EMBED` decides what happens if Mode does not answer.
+#[cfg(feature = "live")]
+fn find_counts() -> Result<(&'static str, Counts)> {
     let is_required = match setting("MODE_EMBED").as_deref() {
         None | Some("refresh") => false,
         Some("require") => true,
-        Some(other) => {
-            return Err(format!("MODE_EMBED is {other:?}, not `refresh` or `require`").into());
-        }
+        Some(other) => anyhow::bail!("MODE_EMBED is {other:?}, not `refresh` or `require`"),
     };
-    let reason = match live() {
-        Ok(data) => return Ok(("live", data)),
-        Err(error) if is_required => return Err(error),
-        Err(error) => with_causes(&*error),
+    let reason = match ask_mode() {
+        Err(error) if !is_required => format!("{error:#}"),
+        answer => return Ok(("live", answer?)),
     };
-    // Read no earlier: redirecting a fresh snapshot into the file empties it before the build starts.
-    let data = snapshot().map_err(|error| format!("{reason}; and {error}"))?;
-    let days =
-        now().saturating_sub(data["fetched_at"].as_u64().unwrap_or_default()) / (24 * 60 * 60);
-    tell(
-        "warning",
-        &format!("not live, but the snapshot of {days} days ago: {reason}"),
-    );
-    // A file that never exists: the next build asks again.
-    println!(
-        "cargo::rerun-if-changed={}",
-        out_dir.join("never-written").display()
-    );
-    Ok(("snapshot", data))
-}
-
-fn snapshot() -> Result<Value> {
-    let path = env::current_dir()?.join("snapshot.json");
-    let read = || -> Result<Value> {
-        let data: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
-        if data["schema"] != SCHEMA {
-            return Err(format!(
-                "its schema is {}, this build.rs reads {SCHEMA}",
-                data["schema"]
-            )
-            .into());
-        }
-        rust("snapshot", &data).map(|_| data)
-    };
-    let path = path.display();
-    read().map_err(|error| {
-        format!("{path} is of no use: {error}; bring it back with `git checkout {path}`").into()
-    })
+    // Not read earlier: `cargo run -- --snapshot > snapshot.json` empties it before the build starts.
+    let counts = snapshot().context(reason.clone())?;
+    let held = &counts.workspace;
+    if let Some(asked) = setting("MODE_WORKSPACE").filter(|asked| asked != held) {
+        anyhow::bail!(
+            "{reason}; and the snapshot is of {held:?}, not of {asked:?} \
+             (commit one of {asked:?}, or unset MODE_WORKSPACE)"
+        );
+    }
+    let now = UNIX_EPOCH.elapsed()?.as_secs();
+    let days = now.saturating_sub(counts.fetched_at) / (24 * 60 * 60);
+    let text = format!("not live, but the snapshot of {days} days ago: {reason}");
+    tell("warning", text);
+    // There is no such file, so cargo runs this again in the next build.
+    println!("cargo::rerun-if-changed=no-such-file");
+    Ok(("snapshot", counts))
 }
 
 #[cfg(feature = "live")]
-fn live() -> Result<Value> {
-    use mode_analytics::{Client, Credentials};
-    use std::time::Duration;
-
-    if env::var_os("DOCS_RS").is_some() {
-        return Err("no network, as DOCS_RS is set".into());
-    }
-    // cargo's own `--offline` does not show here.
-    if setting("CARGO_NET_OFFLINE").as_deref() == Some("true") {
-        return Err("no network, as CARGO_NET_OFFLINE is true".into());
-    }
-    let needed = ["MODE_WORKSPACE", "MODE_API_TOKEN", "MODE_API_SECRET"];
-    let missing: Vec<&str> = needed
-        .into_iter()
-        .filter(|name| setting(name).is_none())
-        .collect();
-    if !missing.is_empty() {
-        return Err(format!("cannot ask Mode: set {}", missing.join(", ")).into());
-    }
-
-    let workspace = setting("MODE_WORKSPACE").unwrap_or_default();
-    let counts = Client::builder(Credentials::from_env()?)
-        .base_url(setting("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into()))
+fn ask_mode() -> Result<Counts> {
+    anyhow::ensure!(setting("DOCS_RS").is_none(), "no network: DOCS_RS is set");
+    // A build script cannot see cargo's own `--offline`.
+    let is_offline = setting("CARGO_NET_OFFLINE").as_deref() == Some("true");
+    anyhow::ensure!(!is_offline, "no network: CARGO_NET_OFFLINE is true");
+    let workspace = setting("MODE_WORKSPACE").context("MODE_WORKSPACE is not set")?;
+    println!("cargo::rerun-if-env-changed=MODE_BASE_URL");
+    let counts = mode_analytics::ClientBuilder::from_env()?
         .timeout(Duration::from_secs(15))
         .max_retries(1)
-        .max_retry_delay(Duration::from_secs(5))
         .on_retry(|retry| {
-            let wait = retry.delay().as_secs_f64();
-            tell(
-                "warning",
-                &format!(
-                    "asking again in {wait:.1} s: {}",
-                    with_causes(retry.error())
-                ),
-            );
+            let (wait, error) = (retry.delay(), retry.error());
+            tell("warning", format!("asking again in {wait:.1?}: {error:?}"));
         })
         .build()?
         .membership_counts(&workspace)?;
-    Ok(serde_json::json!({
-        "schema": SCHEMA, "fetched_at": now(), "workspace": workspace,
-        "total": counts.total, "active": counts.active, "by_state": counts.by_state,
-    }))
+    Ok(Counts {
+        workspace,
+        fetched_at: UNIX_EPOCH.elapsed()?.as_secs(),
+        total: counts.total,
+        active: counts.active,
+        by_state: counts.by_state,
+    })
 }
 
-#[cfg(not(feature = "live"))]
-fn live() -> Result<Value> {
-    Err("built without the feature `live`".into())
-}
-
-/// The data as Rust. `{:?}` makes a literal of a text, and nothing in the text can end it.
-fn rust(source: &str, data: &Value) -> Result<String> {
-    let number = |value: &Value| value.as_u64().ok_or("a number is missing");
-    let (fetched_at, total, active) = (
-        number(&data["fetched_at"])?,
-        number(&data["total"])?,
-        number(&data["active"])?,
-    );
-    let workspace = data["workspace"].as_str().ok_or("`workspace` is missing")?;
-    let states = data["by_state"]
-        .as_object()
-        .ok_or("`by_state` is missing")?
-        .iter();
-    let by_state = states
-        .map(|(state, people)| Ok((state, number(people)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let snapshot = serde_json::to_string_pretty(data)?;
-    Ok(format!(
-        "pub const SOURCE: &str = {source:?};\n\
-         pub const FETCHED_AT: u64 = {fetched_at};\n\
-         pub const WORKSPACE: &str = {workspace:?};\n\
-         pub const TOTAL: u64 = {total};\n\
-         pub const ACTIVE: u64 = {active};\n\
-         pub const BY_STATE: &[(&str, u64)] = &{by_state:?};\n\
-         pub const SNAPSHOT: &str = {snapshot:?};\n"
-    ))
-}
-
-/// An environment variable. An empty one counts as unset.
+/// An environment variable, unless it is empty. Not for the token or the secret: cargo watches what is read here, and
+/// keeps its value under `target` in plain text.
+#[cfg(feature = "live")]
 fn setting(name: &str) -> Option<String> {
-    env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(|value| value.to_string_lossy().into())
+    println!("cargo::rerun-if-env-changed={name}");
+    let value = env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value.to_string_lossy().into())
 }
 
-/// Seconds since 1970: the age is a subtraction, and a date would take a library.
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let chain = iter::successors(Some(error), |&error| error.source());
-    chain
-        .map(|error| error.to_string())
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-/// In one line: cargo would take the next one for an instruction.
-fn tell(kind: &str, text: &str) {
+/// Tells cargo in one line, since it would take the next one for an instruction.
+fn tell(kind: &str, text: String) {
     println!("cargo::{kind}={}", text.replace(char::is_control, " "));
 }

@@ -1,43 +1,54 @@
-//! Prints what build.rs embedded; with `--snapshot`, as a fresh snapshot.json.
+//! Prints the counts that build.rs embedded; with `--snapshot`, as the JSON of a fresh snapshot.json.
+
+mod counts;
 
 use std::env;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-mod mode {
-    include!(concat!(env!("OUT_DIR"), "/mode.rs"));
-}
+use counts::Counts;
+
+/// Where the counts come from: `live` or `snapshot`.
+const SOURCE: &str = env!("MODE_SOURCE");
+const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/mode.json"));
 
 fn main() -> ExitCode {
-    let Some(argument) = env::args_os().nth(1) else {
-        print_counts();
-        return ExitCode::SUCCESS;
-    };
-    if argument != "--snapshot" {
-        eprintln!("usage: embed-in-build [--snapshot]");
-    } else if mode::SOURCE != "live" {
-        eprintln!(
-            "this build embeds the snapshot itself: a fresh one takes `--features live` and an answer from Mode"
-        );
-    } else {
-        println!("{}", mode::SNAPSHOT);
-        return ExitCode::SUCCESS;
+    match env::args_os().nth(1) {
+        None => print_counts(),
+        Some(argument) if argument != "--snapshot" => {
+            eprintln!("usage: embed-in-build [--snapshot]");
+            return ExitCode::FAILURE;
+        }
+        Some(_) if SOURCE != "live" => {
+            eprintln!(
+                "this build embeds the old snapshot: a fresh one takes `--features live` and an answer from Mode"
+            );
+            return ExitCode::FAILURE;
+        }
+        Some(_) => println!("{}", in_ascii(JSON)),
     }
-    ExitCode::FAILURE
+    ExitCode::SUCCESS
 }
 
 fn print_counts() {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let days = now.saturating_sub(mode::FETCHED_AT) / (24 * 60 * 60);
-    println!("source: {}", mode::SOURCE);
-    println!("fetched: {days} days ago (Unix time {})", mode::FETCHED_AT);
-    // Escaped, for the terminal's sake: these texts come from outside.
-    println!("workspace: {}", mode::WORKSPACE.escape_debug());
-    println!("people: {}, active: {}", mode::TOTAL, mode::ACTIVE);
-    for (state, people) in mode::BY_STATE {
-        println!("{people:>8} {}", state.escape_debug());
+    let counts: Counts = serde_json::from_str(JSON).expect("build.rs wrote this type");
+    let age = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let days = age.as_secs().saturating_sub(counts.fetched_at) / (24 * 60 * 60);
+    println!("source: {SOURCE}");
+    println!("fetched: {days} days ago (Unix time {})", counts.fetched_at);
+    // These texts come from outside, and a terminal might obey them: escape them.
+    println!("workspace: {}", counts.workspace.escape_debug());
+    println!("members: {}, active: {}", counts.total, counts.active);
+    for (state, members) in &counts.by_state {
+        println!("{members:>8} {}", state.escape_debug());
     }
+}
+
+/// The same JSON with `\u` escapes, in case that standard output is a terminal.
+fn in_ascii(json: &str) -> String {
+    let escape = |unit: u16| match char::from_u32(unit.into()) {
+        Some(c) if c.is_ascii() => c.to_string(),
+        _ => format!("\\u{unit:04x}"),
+    };
+    json.encode_utf16().map(escape).collect()
 }
