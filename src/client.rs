@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::call::Call;
 use crate::error::{ErrorKind, Result};
 use crate::input;
-use crate::json::{self, Json, Object};
+use crate::json::{self, Linked, Object};
 use crate::listing::{Listing, Rows};
 use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::transport::Transport;
@@ -98,8 +98,8 @@ impl Client {
         };
         let mut path = String::from("/api/verify");
         for link in ["self", "member"] {
-            let record: Json = call.get(&path, object)?;
-            let href = record.href(link);
+            let Linked { links } = call.get(&path, object)?;
+            let href = links.as_ref().and_then(|links| links.href(link));
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
             match href.filter(is_usable) {
                 Some(href) => path = href.into(),

@@ -113,6 +113,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// The links of any object.
+#[derive(Deserialize)]
+pub(crate) struct Linked {
+    #[serde(rename = "_links")]
+    pub(crate) links: Option<Json>,
+}
+
 /// Any JSON. `serde_json::Value` would not do: if another crate switches on serde_json's
 /// `raw_value`, a response of 20 kB overflows the stack with it.
 #[derive(Hash)]
@@ -149,9 +156,9 @@ impl Json {
         json(text)
     }
 
-    /// The `href` of a link, as HAL writes it.
+    /// The `href` of one of these links, as HAL writes them.
     pub(crate) fn href(&self, link: &str) -> Option<&str> {
-        self.get("_links")?.get(link)?.get("href")?.text()
+        self.get(link)?.get("href")?.text()
     }
 
     /// Writes it for people: `{"field": ["wrong", "short"]}` is `field: wrong, short`.

@@ -61,12 +61,11 @@ impl Rows for Vec<Option<u64>> {
     type Row<'de> = Object<Identity>;
 
     fn push(&mut self, Object(row): Object<Identity>) {
-        let link = row.links.as_ref().and_then(|links| links.get("self"));
-        let link = link.and_then(|link| link.get("href"));
+        let link = row.links.as_ref().and_then(|links| links.href("self"));
         let name = [&row.member_username, &row.username];
         let name = name.into_iter().flatten().find_map(Json::text);
         let [token, email] = [&row.member_token, &row.email].map(Option::as_ref);
-        let [token, link, email] = [token, link, email].map(|value| value?.text());
+        let [token, email] = [token, email].map(|value| value?.text());
         let mut identity = [token, link, name, email].into_iter().enumerate();
         self.push(identity.find(|(_, text)| text.is_some()).map(digest));
     }
