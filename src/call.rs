@@ -35,12 +35,13 @@ impl<'a> Call<'a> {
             let retries = attempts;
             attempts = attempts.saturating_add(u32::from(!time_left.is_zero()));
             let body = self.transport.attempt(path, time_left);
-            let error = match body.and_then(|body| read(&body)) {
+            let mut error = match body.and_then(|body| read(&body)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let shown = redactor.clean(path.split('?').next().unwrap_or_default());
-            let error = error.with_request(&shown, attempts);
+            let path = path.split('?').next().unwrap_or_default();
+            error.0.request = format!("GET {}: ", redactor.clean(path));
+            error.0.attempts = attempts;
             let fraction = retry::random_fraction();
             let wait = settings
                 .policy

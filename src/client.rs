@@ -13,7 +13,8 @@ use crate::listing::{Listing, Rows};
 use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::transport::Transport;
 
-/// What follows the path of a listing to ask for its lite form.
+/// What the path of a listing ends with, for its full and for its lite form.
+const FULL: &str = "";
 const LITE: &str = "/lite";
 
 /// A blocking client for the Mode REST API.
@@ -135,7 +136,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn memberships(&self, workspace: &str) -> Result<Vec<Membership>> {
-        self.list(workspace)
+        self.list(workspace, &[FULL, LITE])
     }
 
     /// Returns all members of a workspace with their names and e-mail addresses:
@@ -158,11 +159,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn memberships_lite(&self, workspace: &str) -> Result<Vec<Membership>> {
-        let path = input::memberships(workspace, &self.0.redactor)? + LITE;
-        let call = Call::start(&self.0)?;
-        let mut listing = Listing::default();
-        let first = call.get(&path, |body| listing.add(body));
-        further_pages(&call, &path, listing, first)
+        self.list(workspace, &[LITE])
     }
 
     /// Returns how many members a workspace has, in total and in each state.
@@ -181,7 +178,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn membership_counts(&self, workspace: &str) -> Result<MembershipCounts> {
-        self.list(workspace)
+        self.list(workspace, &[FULL, LITE])
     }
 
     /// Returns what any other GET answers, one page of it.
@@ -206,42 +203,40 @@ impl Client {
         Call::start(&self.0)?.get(path, json::read_foreign)
     }
 
-    fn list<R: Rows + Default>(&self, workspace: &str) -> Result<R> {
-        let mut path = input::memberships(workspace, &self.0.redactor)?;
+    /// Reads the first of these forms of the listing that is there, with all of its pages.
+    fn list<R: Rows>(&self, workspace: &str, forms: &[&str]) -> Result<R> {
+        let path = input::memberships(workspace, &self.0.redactor)?;
         let call = Call::start(&self.0)?;
-        let mut listing = Listing::default();
-        let mut first = call.get(&path, |body| listing.add(body));
-        if is_missing(&first) {
-            path.push_str(LITE);
-            let lite = call.get(&path, |body| listing.add(body));
-            first = if is_missing(&lite) { first } else { lite };
+        let mut missing = None;
+        for form in forms {
+            let path = format!("{path}{form}");
+            let mut listing = Listing::default();
+            match call.get(&path, |body| listing.add(body)) {
+                Err(error) if error.status() == Some(404) => missing = missing.or(Some(error)),
+                first => return further_pages(&call, &path, listing, first?),
+            }
         }
-        further_pages(&call, &path, listing, first)
+        let missing = missing.unwrap_or_else(|| ErrorKind::NotFound.into());
+        let advice = "check the workspace name, the one in app.mode.com/<workspace>";
+        Err(missing.with_advice(advice))
     }
 }
 
-fn is_missing<T>(response: &Result<T>) -> bool {
-    matches!(response, Err(error) if error.status() == Some(404))
-}
-
-/// Asks for the pages after the first one, which told the number of the next.
+/// Asks for the pages from `next` on.
 fn further_pages<R: Rows>(
     call: &Call<'_>,
     path: &str,
     mut listing: Listing<R>,
-    first: Result<Option<u64>>,
+    mut next: Option<u64>,
 ) -> Result<R> {
-    let mut next = first.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            error.with_advice("check the workspace name, the one in app.mode.com/<workspace>")
-        }
-        _ => error,
-    })?;
     while let Some(page) = next {
         let response = call.get(&format!("{path}?page={page}"), |body| listing.add(body));
         next = match response {
             Err(error) if error.status() == Some(404) && listing.is_counted() => {
-                return Err(listing.incomplete().with_request_of(error));
+                let mut incomplete = listing.incomplete();
+                incomplete.0.request = error.0.request;
+                incomplete.0.attempts = error.0.attempts;
+                return Err(incomplete);
             }
             // Mode's own 404 is the end of a listing that it does not count.
             Err(error) if error.status() == Some(404) && error.api_id() == Some("not_found") => {

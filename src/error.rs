@@ -31,26 +31,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = Error::from(ErrorKind::RateLimited);
 /// assert!(error.is_retryable() && error.status().is_none());
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(pub(crate) Box<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     kind: ErrorKind,
-    request: String,
-    text: String,
+    /// The method and the path, without the query.
+    pub(crate) request: String,
+    pub(crate) text: String,
     advice: Cow<'static, str>,
-    response: ErrorResponse,
-    attempts: u32,
-    is_retryable: bool,
-    source: Option<io::Error>,
-}
-
-/// What is known of a response whose status is not 200.
-#[derive(Default)]
-pub(crate) struct ErrorResponse {
     pub(crate) status: Option<u16>,
-    pub(crate) id: Option<String>,
-    pub(crate) message: Option<String>,
+    pub(crate) api_id: Option<String>,
+    pub(crate) api_message: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) is_retryable: bool,
+    pub(crate) source: Option<io::Error>,
 }
 
 /// The sort of thing that went wrong, for a `match`.
@@ -150,14 +145,14 @@ impl Error {
     /// Returns the HTTP status, if the server answered with another one than 200.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.0.response.status
+        self.0.status
     }
 
     /// Returns Mode's own id of the error, such as `not_found`. It is cleaned in the same way as
     /// [`api_message()`](Self::api_message).
     #[must_use]
     pub fn api_id(&self) -> Option<&str> {
-        self.0.response.id.as_deref()
+        self.0.api_id.as_deref()
     }
 
     /// Returns Mode's own message, made safe to print.
@@ -166,13 +161,13 @@ impl Error {
     /// terminal's cursor, reverse the text or are invisible are escaped.
     #[must_use]
     pub fn api_message(&self) -> Option<&str> {
-        self.0.response.message.as_deref()
+        self.0.api_message.as_deref()
     }
 
     /// Returns how long the server asked to wait, if it sent a `Retry-After` that HTTP defines.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.response.retry_after
+        self.0.retry_after
     }
 
     /// Returns how many times the request that failed was sent. It is 0 if nothing was sent.
@@ -195,7 +190,10 @@ impl Error {
             request: String::new(),
             text: text.into(),
             advice: kind.advice().into(),
-            response: ErrorResponse::default(),
+            status: None,
+            api_id: None,
+            api_message: None,
+            retry_after: None,
             attempts: 0,
             is_retryable: false,
             source: None,
@@ -204,10 +202,8 @@ impl Error {
 
     /// A response that is not what was asked for.
     pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Decode,
-            format!("cannot read the response: {what}"),
-        )
+        let text = format!("cannot read the response: {what}");
+        Self::new(ErrorKind::Decode, text)
     }
 
     /// An input that was refused, with a text that says how it must be.
@@ -215,38 +211,8 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, text).with_advice("")
     }
 
-    pub(crate) fn with_response(mut self, response: ErrorResponse) -> Self {
-        self.0.response = response;
-        self
-    }
-
-    /// Says which request it was. `path` must be clean and without its query.
-    pub(crate) fn with_request(mut self, path: &str, attempts: u32) -> Self {
-        self.0.request = format!("GET {path}: ");
-        self.0.attempts = attempts;
-        self
-    }
-
-    /// Says that it was the same request as that of `other`.
-    pub(crate) fn with_request_of(mut self, other: Self) -> Self {
-        self.0.request = other.0.request;
-        self.0.attempts = other.0.attempts;
-        self
-    }
-
-    /// Adds where in the response it went wrong.
-    pub(crate) fn with_place(mut self, place: &str) -> Self {
-        self.0.text.push_str(place);
-        self
-    }
-
     pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = advice.into();
-        self
-    }
-
-    pub(crate) fn with_source(mut self, source: io::Error) -> Self {
-        self.0.source = Some(source);
         self
     }
 

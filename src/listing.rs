@@ -98,35 +98,11 @@ struct PageLinks {
     next_page: Option<Json>,
 }
 
-/// A page while it is read.
-#[derive(Default)]
-struct Page<R> {
-    rows: R,
-    /// Which of its rows were on an earlier page.
-    repeated: Vec<bool>,
-    rows_read: usize,
-    is_in_row: bool,
-    counters: Counters,
-    has_next_link: bool,
-}
-
-impl<R: Rows> Page<R> {
-    fn read(mut self, body: &[u8]) -> Result<Self> {
-        let result = json::read_with(body, Reader(EMBEDDED, &mut self));
-        match result {
-            Err(error) if self.is_in_row => {
-                Err(error.with_place(&format!(", in row {}", self.rows_read + 1)))
-            }
-            result => result.map(|()| self),
-        }
-    }
-}
-
 const EMBEDDED: &str = "_embedded";
 const MEMBERSHIPS: &str = "memberships";
 
 /// Reads the part of a page that holds the rows, or has them below this field.
-struct Reader<'a, R>(&'static str, &'a mut Page<R>);
+struct Reader<'a, R>(&'static str, &'a mut Listing<R>);
 
 impl<'de, R: Rows> DeserializeSeed<'de> for Reader<'_, R> {
     type Value = ();
@@ -151,15 +127,15 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
         if self.0 == MEMBERSHIPS {
             return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         }
-        let page = self.1;
-        page.is_in_row = true;
+        let Self(_, listing) = self;
+        listing.is_in_row = true;
         while let Some(row) = rows.next_element()? {
-            if page.repeated.get(page.rows_read) != Some(&true) {
-                page.rows.push(row);
+            if listing.repeated.get(listing.rows_read) != Some(&true) {
+                listing.rows.push(row);
             }
-            page.rows_read += 1;
+            listing.rows_read += 1;
         }
-        page.is_in_row = false;
+        listing.is_in_row = false;
         Ok(())
     }
 
@@ -169,23 +145,23 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
             MEMBERSHIPS => "",
             _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
         };
-        let Self(field, page) = self;
+        let Self(field, listing) = self;
         let mut is_found = false;
         while let Some(Text(name)) = fields.next_key()? {
             if name == field {
                 if mem::replace(&mut is_found, true) {
                     return Err(A::Error::duplicate_field(field));
                 }
-                fields.next_value_seed(Reader(below, page))?;
+                fields.next_value_seed(Reader(below, listing))?;
             } else if name == "pagination" && field == EMBEDDED {
                 let counters: Option<Object<Counters>> = fields.next_value()?;
-                page.counters = counters.map_or_else(Counters::default, |Object(it)| it);
+                listing.add_counters(counters.map(|Object(counters)| counters));
             } else if name == "_links" && field == EMBEDDED {
                 let links: Option<Object<PageLinks>> = fields.next_value()?;
                 let link = links.and_then(|Object(links)| links.next_page);
                 // A link that is not an object asks for a page that may not be there, to be safe.
                 let leads_on = |link: Json| !matches!(link.get("href"), Some(Json::Null));
-                page.has_next_link = link.is_some_and(leads_on);
+                listing.has_next_link = link.is_some_and(leads_on);
             } else {
                 fields.next_value::<IgnoredAny>()?;
             }
@@ -206,37 +182,33 @@ pub(crate) struct Listing<R> {
     counters: Counters,
     /// The identities on the pages so far, once a further page is asked for.
     earlier: HashSet<u64>,
+    /// Which rows of the present page were on an earlier one.
+    repeated: Vec<bool>,
+    rows_read: usize,
+    is_in_row: bool,
+    has_next_link: bool,
 }
 
 impl<R: Rows> Listing<R> {
     /// Adds the next page. Returns the number of the page to ask for after it, or `None` if the
     /// listing is whole.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        self.page += 1;
         let mut digests = Vec::new();
-        if self.page > 1 {
+        if self.page > 0 {
             digests = read_digests(body)?;
         }
-        let repeated: Vec<bool> = digests.iter().map(|it| self.earlier.contains(it)).collect();
-        let repetitions = repeated.iter().filter(|is| **is).count();
-        let page = Page {
-            rows: mem::take(&mut self.rows),
-            repeated,
-            ..Page::default()
-        };
-        let page = page.read(body)?;
-        self.rows = page.rows;
-        let newcomers = page.rows_read - repetitions;
+        self.repeated = digests.iter().map(|it| self.earlier.contains(it)).collect();
+        self.read(body)?;
+        let newcomers = self.rows_read - self.repeated.iter().filter(|is| **is).count();
         self.members += newcomers as u64;
-        self.counters.total_pages = page.counters.total_pages.or(self.counters.total_pages);
-        self.counters.total_count = page.counters.total_count.or(self.counters.total_count);
+        self.page += 1;
 
         let Counters {
             total_pages,
             total_count,
         } = self.counters;
         let has_all = total_count.is_some_and(|total| self.members >= total);
-        let has_sign_of_more = page.has_next_link || page.rows_read == PAGE_SIZE;
+        let has_sign_of_more = self.has_next_link || self.rows_read == PAGE_SIZE;
         let more = !has_all && total_pages.map_or(has_sign_of_more, |pages| self.page < pages);
         if more && newcomers > 0 {
             if self.page == 1 {
@@ -245,7 +217,7 @@ impl<R: Rows> Listing<R> {
             self.earlier.extend(digests);
             return Ok(Some(self.page + 1));
         }
-        let is_all_old = page.rows_read > 0 && newcomers == 0;
+        let is_all_old = self.rows_read > 0 && newcomers == 0;
         let is_incomplete = match total_count {
             Some(_) => !has_all,
             None => total_pages.is_some() && (more || is_all_old),
@@ -254,6 +226,25 @@ impl<R: Rows> Listing<R> {
             true => Err(self.incomplete()),
             false => Ok(None),
         }
+    }
+
+    fn read(&mut self, body: &[u8]) -> Result<()> {
+        (self.rows_read, self.has_next_link) = (0, false);
+        json::read_with(body, Reader(EMBEDDED, self)).map_err(|mut error| {
+            if self.is_in_row {
+                error.0.text += &format!(", in row {}", self.rows_read + 1);
+            }
+            error
+        })
+    }
+
+    fn add_counters(&mut self, counters: Option<Counters>) {
+        let Counters {
+            total_pages,
+            total_count,
+        } = counters.unwrap_or_default();
+        self.counters.total_pages = total_pages.or(self.counters.total_pages);
+        self.counters.total_count = total_count.or(self.counters.total_count);
     }
 
     /// Whether the server counts the pages. Then a missing page is an error, otherwise it is the end.
@@ -283,11 +274,17 @@ impl<R: Rows> Listing<R> {
 
 /// Reads a digest of the identity of each row.
 fn read_digests(body: &[u8]) -> Result<Vec<u64>> {
-    let named: Vec<Option<u64>> = Page::default().read(body)?.rows;
-    let mut whole: Vec<u64> = Vec::new();
-    if named.contains(&None) {
-        whole = Page::default().read(body)?.rows;
+    let mut named: Listing<Vec<Option<u64>>> = Listing::default();
+    named.read(body)?;
+    let mut whole: Listing<Vec<u64>> = Listing::default();
+    if named.rows.contains(&None) {
+        whole.read(body)?;
     }
-    let digest = |(row, named): (usize, Option<u64>)| named.or(whole.get(row).copied());
-    Ok(named.into_iter().enumerate().filter_map(digest).collect())
+    let digest = |(row, named): (usize, Option<u64>)| named.or(whole.rows.get(row).copied());
+    Ok(named
+        .rows
+        .into_iter()
+        .enumerate()
+        .filter_map(digest)
+        .collect())
 }

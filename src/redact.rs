@@ -24,7 +24,12 @@ impl Redactor {
     /// Blanks the credentials, keeps at most 300 characters, and escapes those that control a
     /// terminal, reverse the text or cannot be seen.
     pub(crate) fn clean(&self, text: &str) -> String {
-        escape(&self.blank(text))
+        let escape = |c: char| match is_unprintable(c) {
+            true => c.escape_unicode().to_string(),
+            false => c.to_string(),
+        };
+        let blanked = self.blank(text);
+        blanked.chars().take(MAX_CHARACTERS).map(escape).collect()
     }
 
     /// Places that overlap are blanked as one, so that no end of a secret is left over.
@@ -50,17 +55,6 @@ impl Redactor {
         }
         blanked
     }
-}
-
-/// Keeps at most 300 characters of `text` and escapes those that do not belong on a terminal.
-pub(crate) fn escape(text: &str) -> String {
-    text.chars()
-        .take(MAX_CHARACTERS)
-        .map(|c| match is_unprintable(c) {
-            true => c.escape_unicode().to_string(),
-            false => c.to_string(),
-        })
-        .collect()
 }
 
 fn is_unprintable(c: char) -> bool {

@@ -143,7 +143,7 @@ fn number(text: &str, width: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{ErrorKind, ErrorResponse};
+    use crate::error::ErrorKind;
 
     const ENDS: [f64; 3] = [0.0, 0.5, 1.0 - f64::EPSILON];
 
@@ -160,12 +160,10 @@ mod tests {
     }
 
     fn failed(status: u16, hint: Option<Duration>) -> Error {
-        let error = Error::new(ErrorKind::Server, "").retryable(is_retried_status(status));
-        error.with_response(ErrorResponse {
-            status: Some(status),
-            retry_after: hint,
-            ..ErrorResponse::default()
-        })
+        let mut error = Error::new(ErrorKind::Server, "").retryable(is_retried_status(status));
+        error.0.status = Some(status);
+        error.0.retry_after = hint;
+        error
     }
 
     #[test]

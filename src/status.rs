@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::error::{Error, ErrorKind, ErrorResponse};
+use crate::error::{Error, ErrorKind};
 use crate::json::{self, Json, Object};
 use crate::redact::Redactor;
 use crate::retry;
@@ -38,12 +38,11 @@ pub(crate) fn error(
     if let (ErrorKind::RateLimited, Some(wait)) = (kind, retry_after) {
         error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
     }
-    error.with_response(ErrorResponse {
-        status: Some(status),
-        id,
-        message,
-        retry_after,
-    })
+    error.0.status = Some(status);
+    error.0.api_id = id;
+    error.0.api_message = message;
+    error.0.retry_after = retry_after;
+    error
 }
 
 fn kind(status: u16, id: Option<&str>) -> ErrorKind {

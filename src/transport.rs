@@ -277,8 +277,9 @@ impl Transport {
             _ if is_broken => (ErrorKind::Transport, "the connection broke"),
             _ => (ErrorKind::Transport, "I/O error"),
         };
-        let fault = self.fault(kind, text.into(), &cause);
-        fault.retryable(is_broken).with_source(error)
+        let mut fault = self.fault(kind, text.into(), &cause);
+        fault.0.source = Some(error);
+        fault.retryable(is_broken)
     }
 
     /// A fault of the connection. It names the proxy, if there is one, and its advice fits the cause.
