@@ -5,7 +5,7 @@ use std::time::Duration;
 use fake_mode::{FakeMode, Framing, Reply};
 use mode_analytics::{Client, Credentials, Error, ErrorKind};
 
-use crate::{FULL, SECRET, TOKEN, builder, client, serving};
+use crate::{FULL, SECRET, TOKEN, builder, client, each, serving};
 
 fn error_of(reply: Reply) -> Error {
     let server = FakeMode::start();
@@ -74,26 +74,34 @@ fn the_id_overrides_the_kind_but_not_the_retry() {
 
 #[test]
 fn the_text_says_what_was_asked_what_came_and_what_to_do() {
-    for (reply, text) in [
+    const UNDOCUMENTED: &str = "Mode does not document this status: check the base URL";
+    const PATH: &str = "check the path; the key may also lack access to it";
+    let cases = [
         (
             Reply::error(404, "not_found", "no such place"),
-            "404 not_found: no such place (check the path and the base URL; the key may also lack access)",
+            "404 not_found: no such place",
+            PATH,
         ),
         (
             Reply::error(401, "unauthorized", "who?"),
-            "401 unauthorized: who? (check the token and the secret)",
+            "401 unauthorized: who?",
+            "check the token and the secret",
         ),
         (
             Reply::error(403, "forbidden", "no"),
-            "403 forbidden: no (the key lacks permission for this: ask an administrator, or use another key)",
+            "403 forbidden: no",
+            "the key lacks permission for this: ask an administrator",
         ),
         (
-            Reply::json(404, "<html>"),
-            "404 (check the path and the base URL; the key may also lack access)",
+            Reply::error(400, "param_missing", "what?"),
+            "400 param_missing: what?",
+            "check the path and its query",
         ),
+        (Reply::json(404, "<html>"), "404", PATH),
         (
             Reply::json(500, r#"{"message": "oops"}"#),
-            "500: oops (a failure on Mode's side: try later)",
+            "500: oops",
+            "a failure on Mode's side: try later",
         ),
         (
             Reply::json(
@@ -101,6 +109,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
                 r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#,
             ),
             "422 invalid: name: is taken, is short; x: 1",
+            UNDOCUMENTED,
         ),
         (
             Reply::json(
@@ -108,23 +117,36 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
                 r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#,
             ),
             "409: a: -1; b: 1.5; c: true; d: ; e: 1, , ",
+            UNDOCUMENTED,
         ),
-        (Reply::json(418, r#"{"id": 7, "message": null}"#), "418 7"),
+        (
+            Reply::json(418, r#"{"id": 7, "message": null}"#),
+            "418 7",
+            UNDOCUMENTED,
+        ),
         (
             Reply::json(429, "").header("Retry-After", "17"),
-            "429 (wait 17 s)",
+            "429",
+            "wait 17 s",
         ),
         (
             Reply::json(429, ""),
-            "429 (slow down: Mode allows about 40 requests in 10 seconds)",
+            "429",
+            "slow down: Mode allows about 40 requests in 10 seconds",
         ),
+        // Only a redirect has a place that it leads to.
         (
-            Reply::json(301, "").header("Location", "/secret-place"),
-            "301",
+            Reply::json(201, "").header("Location", "/secret-place"),
+            "201",
+            UNDOCUMENTED,
         ),
-    ] {
-        assert_eq!(error_of(reply).to_string(), format!("GET /api/x: {text}"));
-    }
+        (Reply::json(302, ""), "302", UNDOCUMENTED),
+    ];
+    each(cases, |(reply, text, advice)| {
+        let error = error_of(reply.clone());
+        assert_eq!(error.to_string(), format!("GET /api/x: {text} ({advice})"));
+        assert_eq!(format!("{error:?}"), error.to_string());
+    });
 }
 
 #[test]
@@ -226,39 +248,71 @@ fn all_of_the_credentials_is_blanked_and_nothing_else() {
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
-    for (body, text) in [
+    const OTHER: &str = "Mode documents another response: check the base URL";
+    const PAGE: &str = "a sign-in page or something else in between answers: check the base URL";
+    let cases = [
         (
             "[{\"state\": \"active\"},\n {\"name\": \"x\"}]",
-            "missing field `state` at line 2 column 14",
+            "missing field `state` at line 2 column 14, in row 2",
+            OTHER,
         ),
         (
             r#"{"_embedded": {}}"#,
             "missing field `memberships` at line 1 column 16",
+            OTHER,
         ),
-        ("{}", "missing field `_embedded` at line 1 column 2"),
+        ("{}", "missing field `_embedded` at line 1 column 2", OTHER),
         (
             r#"[{"state": "active", "admin": "ada@example.com"}]"#,
-            "JSON of another shape than expected at line 1 column 47",
+            "unexpected JSON: expected a boolean at line 1 column 47, in row 1",
+            OTHER,
+        ),
+        (
+            r#"[{"state": "active"}, {"state": 7}]"#,
+            "unexpected JSON: expected a string at line 1 column 33, in row 2",
+            OTHER,
+        ),
+        (
+            r#"{"_embedded": {"memberships": [[]]}}"#,
+            "unexpected JSON: expected an object at line 1 column 31, in row 1",
+            OTHER,
+        ),
+        (
+            r#"{"_embedded": 7}"#,
+            "unexpected JSON: expected an object with `memberships` at line 1 column 15",
+            OTHER,
         ),
         (
             r#"[{"state": "active""#,
-            "JSON that ends too early at line 1 column 19",
+            "JSON that ends too early at line 1 column 19, in row 1",
+            OTHER,
         ),
-        ("<html>ada@example.com", "not JSON at line 1 column 1"),
-    ] {
-        let error = client(&serving(Reply::json(200, body)))
+        ("ada@example.com", "not JSON at line 1 column 1", OTHER),
+        (
+            "<html>ada@example.com",
+            "it is an HTML page, not JSON",
+            PAGE,
+        ),
+        (
+            "\u{feff} \r\n<!DOCTYPE html>ada@example.com",
+            "it is an HTML page, not JSON",
+            PAGE,
+        ),
+    ];
+    each(cases, |(body, text, advice)| {
+        let error = client(&serving(Reply::json(200, *body)))
             .memberships("acme")
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("GET {FULL}: cannot read the answer: {text}")
+            format!("GET {FULL}: cannot read the response: {text} ({advice})")
         );
         assert!(std::error::Error::source(&error).is_none());
         assert_eq!(
             (error.kind(), error.status(), error.attempts()),
             (ErrorKind::Decode, None, 1)
         );
-    }
+    });
 }
 
 #[test]
@@ -293,7 +347,16 @@ fn credentials_come_from_the_environment() {
         ),
         ("t", "", "missing credentials: set MODE_API_SECRET"),
         ("", "s", "missing credentials: set MODE_API_TOKEN"),
-        ("t", "s\n", "the secret ends with a newline: trim it"),
+        (
+            "t",
+            "s\n",
+            "the secret ends with a newline: trim it (correct MODE_API_SECRET)",
+        ),
+        (
+            "t:u",
+            "s",
+            "the token must not contain `:` (correct MODE_API_TOKEN)",
+        ),
         ("t", "s", ""),
     ] {
         let variables = [
