@@ -10,6 +10,8 @@ mod leaks;
 mod listing;
 mod load;
 mod model;
+#[cfg(feature = "rustls")]
+mod proxy;
 mod retry;
 mod surface;
 #[cfg(feature = "rustls")]
@@ -48,7 +50,7 @@ fn client(server: &FakeMode) -> Client {
     builder(server).build().unwrap()
 }
 
-/// A server with one answer to `GET /api/acme/memberships`.
+/// A server with one response to `GET /api/acme/memberships`.
 fn serving(reply: Reply) -> FakeMode {
     let server = FakeMode::start();
     server.on(FULL, reply);
@@ -66,12 +68,13 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// Runs `check` on every case. Fails if any case does, and names each one that does.
+/// Runs `check` on every case. Fails if any case does, and names each one that does, in 200
+/// characters at most.
 fn each<T: Debug>(cases: impl IntoIterator<Item = T>, check: impl Fn(&T)) {
     let failed: Vec<String> = cases
         .into_iter()
         .filter(|case| catch_unwind(AssertUnwindSafe(|| check(case))).is_err())
-        .map(|case| format!("{case:?}"))
+        .map(|case| format!("{case:?}").chars().take(200).collect())
         .collect();
     assert!(
         failed.is_empty(),
