@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::retry::{self, Retry};
-use crate::transport::{MAX_TIMEOUT, Transport};
+use crate::transport::Transport;
 
 /// One call. All requests that are made for it share its deadline.
 pub(crate) struct Call<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn start(transport: &'a Transport) -> Result<Self> {
         transport.check()?;
-        let deadline = Instant::now() + transport.settings.timeout.min(MAX_TIMEOUT);
+        let deadline = Instant::now() + transport.settings.timeout;
         Ok(Self {
             transport,
             deadline,
