@@ -46,11 +46,8 @@ impl<'a> Call<'a> {
                 return Err(error);
             };
             if let Some(on_retry) = &settings.on_retry {
-                on_retry(&Retry {
-                    attempt: attempts,
-                    delay,
-                    error: &error,
-                });
+                let error = &error;
+                on_retry(&Retry { delay, error });
             }
             // `on_retry` took time, too.
             if delay >= self.time_left() {

@@ -94,18 +94,13 @@ impl Credentials {
 
 /// Returns the value if it is fit to be the token or the secret.
 fn check(name: &str, value: String) -> Result<String> {
-    let fault = if value.is_empty() {
-        "is empty"
-    } else if value.ends_with(['\n', '\r']) {
-        "ends with a newline: trim it"
-    } else if value.len() > MAX_HEADER {
-        "is longer than 8192 bytes"
-    } else if value.contains(char::is_control) {
-        "contains a control character"
-    } else if name == "token" && value.contains(':') {
-        "must not contain `:`"
-    } else {
-        return Ok(value);
+    let fault = match &*value {
+        "" => "is empty",
+        it if it.ends_with(['\n', '\r']) => "ends with a newline: trim it",
+        it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
+        it if it.contains(char::is_control) => "contains a control character",
+        it if name == "token" && it.contains(':') => "must not contain `:`",
+        _ => return Ok(value),
     };
     Err(Error::invalid_input(format!("the {name} {fault}")))
 }

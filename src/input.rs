@@ -77,20 +77,19 @@ pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String
 /// Refuses anything but a plain absolute path below `/api/`, with or without a query.
 pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
     let is_plain = |b: u8| b.is_ascii_graphic() && !b"#\\\"<>`".contains(&b);
+    let is_odd = |segment| matches!(segment, "" | "." | "..");
     let path = target.split('?').next().unwrap_or_default();
     let decoded = path.to_ascii_lowercase().replace("%2e", ".");
     let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
     let mut segments = decoded.split('/').skip(1);
-    let fault = if !target.bytes().all(is_plain) {
-        "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
-    } else if target.len() > MAX_HEADER {
-        "must not be longer than 8192 characters"
-    } else if !target.starts_with("/api/") {
-        "must start with /api/"
-    } else if segments.any(|segment| matches!(segment, "" | "." | "..")) {
-        "must not have an empty, `.` or `..` segment"
-    } else {
-        return Ok(());
+    let fault = match target {
+        it if !it.bytes().all(is_plain) => {
+            "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
+        }
+        it if it.len() > MAX_HEADER => "must not be longer than 8192 characters",
+        it if !it.starts_with("/api/") => "must start with /api/",
+        _ if segments.any(is_odd) => "must not have an empty, `.` or `..` segment",
+        _ => return Ok(()),
     };
     let shown = redactor.clean(path);
     let text = format!("the path \"{shown}\" {fault}");

@@ -10,7 +10,6 @@ use crate::error::Error;
 /// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry) gets one.
 #[derive(Debug)]
 pub struct Retry<'a> {
-    pub(crate) attempt: u32,
     pub(crate) delay: Duration,
     pub(crate) error: &'a Error,
 }
@@ -19,7 +18,7 @@ impl Retry<'_> {
     /// Returns the number of this retry of the request; 1 is the first.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.attempt
+        self.error.attempts()
     }
 
     /// Returns how long the wait will be.
@@ -95,21 +94,21 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970.
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. What it has read, written again,
+/// must be the same text.
 fn imf_fixdate(text: &str) -> Option<Duration> {
-    const WEEKDAYS: [&str; 7] = ["Thu,", "Fri,", "Sat,", "Sun,", "Mon,", "Tue,", "Wed,"];
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let [weekday, day, month, year, time, "GMT"] = text.split(' ').collect::<Vec<_>>()[..] else {
+    let parts: Vec<&str> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, _] = parts[..] else {
         return None;
     };
-    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    let (day, year) = (number(day, 2)?, number(year, 4)?);
-    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
-    let month = MONTHS.iter().position(|name| *name == month)?;
+    let number = |text: &str| text.parse::<u64>().ok();
+    let (day, year) = (number(day)?, number(year)?);
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    let months_before = MONTHS.iter().position(|name| *name == month)?;
 
     let leap_day = |year| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
     let days_of_month = |month| match month {
@@ -117,19 +116,18 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
         3 | 5 | 8 | 10 => 30,
         _ => 31,
     };
-    let is_date = year >= 1970 && (1..=days_of_month(month)).contains(&day);
-    if !is_date || hour > 23 || minute > 59 || second > 59 {
+    let is_day = (1..=days_of_month(months_before)).contains(&day);
+    if !is_day || !(1970..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let days_before_year: u64 = (1970..year).map(|year| 365 + leap_day(year)).sum();
-    let days_before_month: u64 = (0..month).map(days_of_month).sum();
+    let days_before_month: u64 = (0..months_before).map(days_of_month).sum();
     let days = days_before_year + days_before_month + day - 1;
-    let is_weekday = WEEKDAYS.get((days % 7) as usize) == Some(&weekday);
-    is_weekday.then(|| Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
-}
-
-fn number(text: &str, width: usize) -> Option<u64> {
-    (text.len() == width && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+    let weekday = WEEKDAYS.get((days % 7) as usize)?;
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let is_same = text == format!("{weekday}, {day:02} {month} {year} {time} GMT");
+    is_same.then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

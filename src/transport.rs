@@ -112,10 +112,9 @@ impl Transport {
             Ok(proxy) => (proxy, None),
             Err(text) => (None, Some(text)),
         };
-        let encoding = if cfg!(feature = "gzip") {
-            "gzip"
-        } else {
-            "identity"
+        let encoding = match cfg!(feature = "gzip") {
+            true => "gzip",
+            false => "identity",
         };
         let limit = settings.attempt_timeout.min(settings.timeout);
         let config = Config::builder()
@@ -195,9 +194,13 @@ impl Transport {
 
     fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
         let read = |name| headers.get(name)?.to_str().ok();
-        let wait = read(header::RETRY_AFTER);
-        let wait = wait.and_then(|value| retry::retry_after(value, SystemTime::now()));
-        let error = status::error(status, wait, body, &self.redactor);
+        let mut error = status::error(status, body, &self.redactor);
+        let now = SystemTime::now();
+        let wait = read(header::RETRY_AFTER).and_then(|value| retry::retry_after(value, now));
+        error.0.retry_after = wait;
+        if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), wait) {
+            error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
+        }
         let Some(location) = read(header::LOCATION).filter(|_| matches!(status, 300..=399)) else {
             return error;
         };
