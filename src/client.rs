@@ -102,13 +102,11 @@ impl Client {
             let Linked { links } = call.get(&path, object)?;
             let href = links.href(link);
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
-            match href.filter(is_usable) {
-                Some(href) => path = href.into(),
-                None => {
-                    let advice = "no member stands behind this key: verify() tells what it opens";
-                    return Err(refused.with_advice(advice));
-                }
-            }
+            let Some(href) = href.filter(is_usable) else {
+                let advice = "no member stands behind this key: verify() tells what it opens";
+                return Err(refused.with_advice(advice));
+            };
+            path = href.into();
         }
         call.get(&path, object)
     }

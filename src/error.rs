@@ -111,15 +111,14 @@ impl ErrorKind {
 /// Writes the name of the kind in words, such as `rate limited`.
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = format!("{self:?}");
-        let mut text = String::new();
-        for c in name.chars() {
-            if c.is_uppercase() && !text.is_empty() {
-                text.push(' ');
+        let mut words = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_uppercase() {
+                words.push(' ');
             }
-            text.extend(c.to_lowercase());
+            words.extend(c.to_lowercase());
         }
-        f.pad(&text)
+        f.pad(words.trim_start())
     }
 }
 
@@ -129,9 +128,8 @@ impl fmt::Display for ErrorKind {
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         use ErrorKind::{RateLimited, Server, Timeout, Transport};
-        let mut error = Self::new(kind, kind.to_string());
-        error.0.is_retryable = matches!(kind, Transport | Timeout | RateLimited | Server);
-        error
+        let is_retryable = matches!(kind, Transport | Timeout | RateLimited | Server);
+        Self::new(kind, kind.to_string()).retryable(is_retryable)
     }
 }
 
@@ -220,6 +218,15 @@ impl Error {
         self.0.is_retryable = is_retryable;
         self
     }
+
+    fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0.request, self.0.text)?;
+        cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
+        match &*self.0.advice {
+            "" => Ok(()),
+            advice => write!(f, " ({advice})"),
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -233,17 +240,6 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(self.0.source.as_ref(), f)
-    }
-}
-
-impl Error {
-    fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0.request, self.0.text)?;
-        cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
-        match &*self.0.advice {
-            "" => Ok(()),
-            advice => write!(f, " ({advice})"),
-        }
     }
 }
 

@@ -19,10 +19,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T> {
 
 /// Reads a whole body into what `seed` makes of it. Its types must be this crate's: what their
 /// errors say is shown.
-pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
-    body: &'de [u8],
-    seed: S,
-) -> Result<S::Value> {
+pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> Result<S::Value> {
     let mut json = serde_json::Deserializer::from_str(as_text(body)?);
     let value = seed.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));

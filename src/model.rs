@@ -246,12 +246,10 @@ impl From<Object<MembershipFields>> for Membership {
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let expected = "a whole number or a text";
     match Json::deserialize(deserializer)? {
         Json::Null => Ok(None),
         Json::Plain(text) => Ok(Some(text)),
-        _ => Err(D::Error::invalid_type(
-            Unexpected::Other("JSON"),
-            &"a whole number or a text",
-        )),
+        _ => Err(D::Error::invalid_type(Unexpected::Other("JSON"), &expected)),
     }
 }

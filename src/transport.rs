@@ -96,15 +96,13 @@ pub(crate) struct Transport {
     pub(crate) redactor: Redactor,
     authorization: String,
     pub(crate) settings: Settings,
-    /// The longest that one attempt may take.
-    limit: Duration,
     proxy: Option<(&'static str, Proxy)>,
     /// Why no request can be sent.
     obstacle: Option<String>,
 }
 
 impl Transport {
-    pub(crate) fn new(credentials: &Credentials, origin: Origin, settings: Settings) -> Self {
+    pub(crate) fn new(credentials: &Credentials, origin: Origin, mut settings: Settings) -> Self {
         let lacks_tls = origin.is_secure && !cfg!(feature = "rustls");
         let (proxy, obstacle) = match find_proxy(&origin.host) {
             _ if lacks_tls => (None, Some(LACKS_TLS.into())),
@@ -116,13 +114,13 @@ impl Transport {
             true => "gzip",
             false => "identity",
         };
-        let limit = settings.attempt_timeout.min(settings.timeout);
+        settings.attempt_timeout = settings.attempt_timeout.min(settings.timeout);
         let config = Config::builder()
             .http_status_as_error(false)
             .https_only(origin.is_secure)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(limit))
+            .timeout_global(Some(settings.attempt_timeout))
             .max_idle_connections(MAX_IDLE_CONNECTIONS)
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
@@ -137,7 +135,6 @@ impl Transport {
             redactor: credentials.redactor(),
             authorization: credentials.basic(),
             settings,
-            limit,
             proxy,
             obstacle,
         }
@@ -156,10 +153,10 @@ impl Transport {
             return Err(Error::new(ErrorKind::Timeout, text).retryable(true));
         }
         let start = Instant::now();
-        let limit = time_left.min(self.limit);
+        let limit = time_left.min(self.settings.attempt_timeout);
         let request = self.agent.get(format!("{}{path}", self.origin.url));
         let request = request.header(header::AUTHORIZATION, &self.authorization);
-        let response = match time_left + TIME_THAT_MATTERS <= self.limit {
+        let response = match time_left + TIME_THAT_MATTERS <= self.settings.attempt_timeout {
             true => request.config().timeout_global(Some(limit)).build().call(),
             false => request.call(),
         };
@@ -181,10 +178,9 @@ impl Transport {
         // This is only a hint: if a server lies, it costs address space.
         let length = body.content_length().unwrap_or(0).min(max);
         let _ = bytes.try_reserve_exact(length as usize);
-        body.as_reader()
-            .take(max.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| self.convert_error(error.into(), limit))?;
+        let mut reader = body.as_reader().take(max.saturating_add(1));
+        let read = reader.read_to_end(&mut bytes);
+        read.map_err(|error| self.convert_error(error.into(), limit))?;
         if bytes.len() as u64 > max {
             let text = format!("the response is larger than {max} bytes");
             return Err(Error::new(ErrorKind::TooLarge, text));
@@ -213,9 +209,8 @@ impl Transport {
             }
             _ => format!("another path of {}", self.origin.url),
         };
-        error.with_advice(format!(
-            "a redirect to {target} is not followed: check the base URL"
-        ))
+        let advice = format!("a redirect to {target} is not followed: check the base URL");
+        error.with_advice(advice)
     }
 
     /// The one place that turns ureq's errors into ours.
