@@ -1,16 +1,18 @@
-//! [`Client`]: one method for each endpoint.
+//! [`Client`]: one method for each endpoint, and the call that each of them makes.
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::call::Call;
 use crate::error::{ErrorKind, Result};
 use crate::input;
 use crate::json::{self, Linked, Object};
 use crate::listing::{Listing, Rows};
 use crate::model::{Account, Membership, MembershipCounts, Verification};
+use crate::retry::{self, Retry};
 use crate::transport::Transport;
 
 /// What the path of a listing ends with, for its full and for its lite form.
@@ -240,5 +242,60 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.0.origin.url)
             .finish_non_exhaustive()
+    }
+}
+
+/// One call. All requests that are made for it share its deadline.
+struct Call<'a> {
+    transport: &'a Transport,
+    deadline: Instant,
+}
+
+impl<'a> Call<'a> {
+    fn start(transport: &'a Transport) -> Result<Self> {
+        transport.check()?;
+        let deadline = Instant::now() + transport.settings.timeout;
+        Ok(Self {
+            transport,
+            deadline,
+        })
+    }
+
+    /// GETs `path`, with retries, and reads the body of the response. What cannot be read is not
+    /// asked for again.
+    fn get<T>(&self, path: &str, mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
+        let settings = &self.transport.settings;
+        let mut attempts = 0_u32;
+        loop {
+            let time_left = self.time_left();
+            let retries = attempts;
+            attempts = attempts.saturating_add(u32::from(!time_left.is_zero()));
+            let body = self.transport.attempt(path, time_left);
+            let mut error = match body.and_then(|body| read(&body)) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let path = path.split('?').next().unwrap_or_default();
+            error.0.request = format!("GET {}: ", self.transport.redactor.clean(path));
+            error.0.attempts = attempts;
+            let fraction = retry::random_fraction();
+            let wait = settings.policy.wait(&error, retries, fraction);
+            let Some(delay) = wait.filter(|delay| *delay < self.time_left()) else {
+                return Err(error);
+            };
+            if let Some(on_retry) = &settings.on_retry {
+                let error = &error;
+                on_retry(&Retry { delay, error });
+            }
+            // `on_retry` took time, too.
+            if delay >= self.time_left() {
+                return Err(error);
+            }
+            thread::sleep(delay);
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }

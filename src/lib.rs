@@ -160,7 +160,6 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod builder;
-mod call;
 mod client;
 mod credentials;
 mod error;
