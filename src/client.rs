@@ -72,7 +72,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn verify(&self) -> Result<Verification> {
-        Call::start(&self.0)?.get("/api/verify", object)
+        Call::start(self)?.get("/api/verify", object)
     }
 
     /// Returns the user that the key belongs to: `GET /api/account`.
@@ -94,7 +94,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn account(&self) -> Result<Account> {
-        let call = Call::start(&self.0)?;
+        let call = Call::start(self)?;
         let refused = match call.get("/api/account", object) {
             Err(error) if error.status() == Some(400) => error,
             other => return other,
@@ -200,13 +200,13 @@ impl Client {
     /// ```
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         input::check_path(path, &self.0.redactor)?;
-        Call::start(&self.0)?.get(path, json::read_foreign)
+        Call::start(self)?.get(path, json::read_foreign)
     }
 
     /// Reads the first of these forms of the listing that is there, with all of its pages.
     fn list<R: Rows>(&self, workspace: &str, forms: &[&str]) -> Result<R> {
         let path = input::memberships(workspace, &self.0.redactor)?;
-        let call = Call::start(&self.0)?;
+        let call = Call::start(self)?;
         let mut missing = None;
         for form in forms {
             let path = format!("{path}{form}");
@@ -247,36 +247,34 @@ impl fmt::Debug for Client {
 
 /// One call. All requests that are made for it share its deadline.
 struct Call<'a> {
-    transport: &'a Transport,
+    client: &'a Client,
     deadline: Instant,
 }
 
 impl<'a> Call<'a> {
-    fn start(transport: &'a Transport) -> Result<Self> {
-        transport.check()?;
-        let deadline = Instant::now() + transport.settings.timeout;
-        Ok(Self {
-            transport,
-            deadline,
-        })
+    fn start(client: &'a Client) -> Result<Self> {
+        client.0.check()?;
+        let deadline = Instant::now() + client.0.settings.timeout;
+        Ok(Self { client, deadline })
     }
 
     /// GETs `path`, with retries, and reads the body of the response. What cannot be read is not
     /// asked for again.
     fn get<T>(&self, path: &str, mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
-        let settings = &self.transport.settings;
+        let transport = &self.client.0;
+        let settings = &transport.settings;
         let mut attempts = 0_u32;
         loop {
             let time_left = self.time_left();
             let retries = attempts;
             attempts = attempts.saturating_add(u32::from(!time_left.is_zero()));
-            let body = self.transport.attempt(path, time_left);
+            let body = transport.attempt(path, time_left);
             let mut error = match body.and_then(|body| read(&body)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let path = path.split('?').next().unwrap_or_default();
-            error.0.request = format!("GET {}: ", self.transport.redactor.clean(path));
+            error.0.request = format!("GET {}: ", transport.redactor.clean(path));
             error.0.attempts = attempts;
             let fraction = retry::random_fraction();
             let wait = settings.policy.wait(&error, retries, fraction);
