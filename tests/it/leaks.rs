@@ -1,4 +1,4 @@
-//! Nothing shows a credential, or a value out of a good answer; nothing goes where it was not sent.
+//! Nothing shows a credential, or a value of a good response; nothing goes where it was not sent.
 
 use std::net::TcpListener;
 use std::sync::Mutex;
@@ -42,7 +42,7 @@ fn assert_clean(shown: &str) {
 }
 
 /// Everything that an error shows.
-fn shown(error: &Error) -> String {
+pub(crate) fn shown(error: &Error) -> String {
     let accessors = format!(
         "{:?} {:?} {:?}",
         error.api_id(),
@@ -52,7 +52,19 @@ fn shown(error: &Error) -> String {
     format!("{error} {error:?} {error:#?} {} {accessors}", chain(error))
 }
 
-struct Log(Mutex<String>);
+pub(crate) struct Log(Mutex<String>);
+
+impl Log {
+    /// Hears what every crate of this process logs from now on.
+    pub(crate) fn listen(level: log::LevelFilter) {
+        log::set_logger(&LOG).unwrap();
+        log::set_max_level(level);
+    }
+
+    pub(crate) fn heard() -> String {
+        LOG.0.lock().unwrap().clone()
+    }
+}
 
 impl log::Log for Log {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -76,8 +88,7 @@ fn no_error_value_or_log_record_shows_a_credential() {
     ) {
         return;
     }
-    log::set_logger(&LOG).unwrap();
-    log::set_max_level(log::LevelFilter::Debug);
+    Log::listen(log::LevelFilter::Debug);
 
     let server = FakeMode::start();
     let credentials = Credentials::new(TOKEN, SECRET).unwrap();
@@ -143,7 +154,7 @@ fn no_error_value_or_log_record_shows_a_credential() {
         ));
     }
 
-    let log = LOG.0.lock().unwrap();
+    let log = Log::heard();
     assert!(log.contains("ureq"), "the log was heard");
     // The path and the server's headers are in ureq's log as they are: only what we add must not be.
     let ours: String = log

@@ -18,6 +18,7 @@ mod surface;
 mod tls;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
@@ -90,12 +91,21 @@ fn rows(people: std::ops::Range<usize>) -> String {
     people.map(row).collect::<Vec<_>>().join(",")
 }
 
-/// Runs the test `name` again in a process of its own, with these variables and no proxy variables, and with `MODE_IT`
-/// set. Returns whether this is that process.
+/// Runs the test `name` again in a process of its own, with these variables and no proxy variables,
+/// and with `MODE_IT` set. Returns whether this is that process.
 fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
-    if env::var_os("MODE_IT").is_some() {
-        return true;
+    let is_here = is_own_process();
+    if !is_here {
+        run_in_own_process(name, variables);
     }
+    is_here
+}
+
+fn is_own_process() -> bool {
+    env::var_os("MODE_IT").is_some()
+}
+
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
     let Output {
         status,
         stdout,
@@ -103,13 +113,12 @@ fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
     } = Command::new(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .output_without_proxies();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
-    false
 }
 
 trait WithoutProxies {
