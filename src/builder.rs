@@ -23,7 +23,11 @@ impl Client {
     /// if a proxy variable cannot be used, or if the crate was built without the feature `rustls`.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
-        let ClientBuilder { settings, .. } = Self::builder(credentials.clone());
+        let ClientBuilder {
+            credentials,
+            settings,
+            ..
+        } = Self::builder(credentials);
         let origin = Origin::https("app.mode.com");
         Self(Arc::new(Transport::new(&credentials, origin, settings)))
     }

@@ -87,7 +87,7 @@ fn digest(identity: impl Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(identity)
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Deserialize)]
 struct Counters {
     total_pages: Option<u64>,
     total_count: Option<u64>,
@@ -154,8 +154,10 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
                 }
                 fields.next_value_seed(Reader(below, listing))?;
             } else if name == "pagination" && field == EMBEDDED {
-                let counters: Option<Object<Counters>> = fields.next_value()?;
-                listing.add_counters(counters.map(|Object(counters)| counters));
+                if let Some(Object::<Counters>(counters)) = fields.next_value()? {
+                    listing.total_pages = counters.total_pages.or(listing.total_pages);
+                    listing.total_count = counters.total_count.or(listing.total_count);
+                }
             } else if name == "_links" && field == EMBEDDED {
                 let links: Option<Object<PageLinks>> = fields.next_value()?;
                 let link = links.and_then(|Object(links)| links.next_page);
@@ -179,7 +181,8 @@ pub(crate) struct Listing<R> {
     pub(crate) rows: R,
     members: u64,
     page: u64,
-    counters: Counters,
+    total_pages: Option<u64>,
+    total_count: Option<u64>,
     /// The identities on the pages so far, once a further page is asked for.
     earlier: HashSet<u64>,
     /// Which rows of the present page were on an earlier one.
@@ -203,13 +206,10 @@ impl<R: Rows> Listing<R> {
         self.members += newcomers as u64;
         self.page += 1;
 
-        let Counters {
-            total_pages,
-            total_count,
-        } = self.counters;
-        let has_all = total_count.is_some_and(|total| self.members >= total);
+        let has_all = self.total_count.is_some_and(|total| self.members >= total);
         let has_sign_of_more = self.has_next_link || self.rows_read == PAGE_SIZE;
-        let more = !has_all && total_pages.map_or(has_sign_of_more, |pages| self.page < pages);
+        let is_before_end = |pages| self.page < pages;
+        let more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
         if more && newcomers > 0 {
             if self.page == 1 {
                 digests = read_digests(body)?;
@@ -218,9 +218,9 @@ impl<R: Rows> Listing<R> {
             return Ok(Some(self.page + 1));
         }
         let is_all_old = self.rows_read > 0 && newcomers == 0;
-        let is_incomplete = match total_count {
+        let is_incomplete = match self.total_count {
             Some(_) => !has_all,
-            None => total_pages.is_some() && (more || is_all_old),
+            None => self.total_pages.is_some() && (more || is_all_old),
         };
         match is_incomplete {
             true => Err(self.incomplete()),
@@ -238,33 +238,17 @@ impl<R: Rows> Listing<R> {
         })
     }
 
-    fn add_counters(&mut self, counters: Option<Counters>) {
-        let Counters {
-            total_pages,
-            total_count,
-        } = counters.unwrap_or_default();
-        self.counters.total_pages = total_pages.or(self.counters.total_pages);
-        self.counters.total_count = total_count.or(self.counters.total_count);
-    }
-
     /// Whether the server counts the pages. Then a missing page is an error, otherwise it is the end.
     pub(crate) fn is_counted(&self) -> bool {
-        let Counters {
-            total_pages,
-            total_count,
-        } = self.counters;
-        total_pages.or(total_count).is_some()
+        self.total_pages.or(self.total_count).is_some()
     }
 
     /// The error for a listing that ends before the server's counters say so.
     pub(crate) fn incomplete(&self) -> Error {
-        let Counters {
-            total_pages,
-            total_count,
-        } = self.counters;
-        let text = match total_count {
+        let pages = self.total_pages.unwrap_or_default();
+        let text = match self.total_count {
             Some(total) => format!("{} of {total}", self.members),
-            None => format!("page {} of {}", self.page, total_pages.unwrap_or_default()),
+            None => format!("page {} of {pages}", self.page),
         };
         let text = format!("incomplete listing: {text}");
         let advice = "the listing changed or the server lost a page: try again";
@@ -280,11 +264,7 @@ fn read_digests(body: &[u8]) -> Result<Vec<u64>> {
     if named.rows.contains(&None) {
         whole.read(body)?;
     }
-    let digest = |(row, named): (usize, Option<u64>)| named.or(whole.rows.get(row).copied());
-    Ok(named
-        .rows
-        .into_iter()
-        .enumerate()
-        .filter_map(digest)
-        .collect())
+    let named = named.rows.into_iter().enumerate();
+    let digests = named.map(|(row, named)| named.or(whole.rows.get(row).copied()));
+    Ok(digests.flatten().collect())
 }

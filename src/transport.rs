@@ -33,6 +33,8 @@ const LACKS_TLS: &str =
 /// A longer timeout counts as this one, a year: clocks and sockets overflow somewhere above it.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
 
+type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) timeout: Duration,
@@ -41,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
     pub(crate) system_roots: bool,
-    pub(crate) on_retry: Option<Arc<dyn Fn(&Retry<'_>) + Send + Sync>>,
+    pub(crate) on_retry: Option<OnRetry>,
 }
 
 /// Finds the proxy for a host as curl does, with the variable that names it. An error says why the
