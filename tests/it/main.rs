@@ -91,8 +91,8 @@ fn rows(people: std::ops::Range<usize>) -> String {
     people.map(row).collect::<Vec<_>>().join(",")
 }
 
-/// Runs the test `name` again in a process of its own, with these variables and no proxy variables,
-/// and with `MODE_IT` set. Returns whether this is that process.
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set. Returns whether this is that process.
 fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
     let is_here = is_own_process();
     if !is_here {
@@ -114,21 +114,23 @@ fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output_without_proxies();
+        .output_without_other_variables();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
 }
 
-trait WithoutProxies {
-    fn output_without_proxies(&mut self) -> Output;
+trait WithoutOtherVariables {
+    fn output_without_other_variables(&mut self) -> Output;
 }
 
-impl WithoutProxies for Command {
-    fn output_without_proxies(&mut self) -> Output {
+impl WithoutOtherVariables for Command {
+    fn output_without_other_variables(&mut self) -> Output {
         let given: Vec<_> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
-        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+        let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+        let modes = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
+        for name in proxies.into_iter().chain(modes) {
             for name in [name.to_owned(), name.to_lowercase()] {
                 if !given.iter().any(|given| *given == *name) {
                     self.env_remove(name);
