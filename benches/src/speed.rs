@@ -16,7 +16,10 @@ const MIB: f64 = 1024.0 * 1024.0;
 const SAMPLE: Duration = Duration::from_millis(3);
 const RACE: Duration = Duration::from_secs(6);
 const MIN_ROUNDS: usize = 5;
-const COLUMNS: [&str; 6] = ["", "mode-analytics", "floor", "by hand", "Value", "reqwest"];
+/// The contenders, in the order of [`Contender::NAMES`].
+pub const COLUMNS: [&str; 6] = ["", "mode-analytics", "floor", "by hand", "Value", "reqwest"];
+/// What stands in the cells of a table of times.
+pub const LEGEND: &str = "Median time of a call, and in parentheses how many times as long as mode-analytics it took: above 1 is slower than mode-analytics, below 1 is faster.";
 
 pub fn run() -> Result<Budgets> {
     let stand_in = StandIn::start()?;
@@ -28,16 +31,16 @@ pub fn run() -> Result<Budgets> {
 }
 
 /// One job on one workspace, and what must come of it.
-struct Question {
+pub struct Question {
     job: Job,
     people: usize,
-    workspace: String,
+    pub workspace: String,
     active: usize,
     bytes: u64,
 }
 
 impl Question {
-    fn plain(job: Job, people: usize) -> Self {
+    pub fn plain(job: Job, people: usize) -> Self {
         let workspace = Workspace::new(&stand_in::plain(people), people);
         let states: HashMap<String, usize> = workspace.states().into_iter().collect();
         let bytes = workspace.memberships_json().len() as u64;
@@ -57,7 +60,7 @@ impl Question {
         }
     }
 
-    fn put_to(&self, contender: &Contender) -> Result<()> {
+    pub fn put_to(&self, contender: &Contender) -> Result<()> {
         let (answer, _) = contender.call(self.job, &self.workspace)?;
         let expected = match (contender, self.job) {
             (Contender::Floor(_), _) => Answer::Bytes(self.bytes),
@@ -75,8 +78,14 @@ impl Question {
     }
 }
 
-/// Seconds a call: of each entrant in turn, round after round, for the time of a race. The order changes from round to
-/// round: everybody comes first as often, and after everybody else as often (their number is a prime).
+/// In which order so many entrants take their turns in a round. It changes from round to round: everybody comes first
+/// as often, and after everybody else as often, if their number is a prime.
+pub fn turns(round: usize, entrants: usize) -> impl Iterator<Item = usize> {
+    let stride = 1 + round / entrants % (entrants - 1);
+    (0..entrants).map(move |turn| (round + turn * stride) % entrants)
+}
+
+/// Seconds a call: of each entrant in turn, round after round, for the time of a race.
 fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
     let mut calls = Vec::new();
     for (contender, question) in entrants {
@@ -89,9 +98,7 @@ fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
     let start = Instant::now();
     let mut round = 0;
     while start.elapsed() < RACE || round < MIN_ROUNDS {
-        let stride = 1 + round / entrants.len() % (entrants.len() - 1);
-        for turn in 0..entrants.len() {
-            let at = (round + turn * stride) % entrants.len();
+        for at in turns(round, entrants.len()) {
             let (contender, question) = entrants[at];
             let start = Instant::now();
             for _ in 0..calls[at] {
@@ -105,9 +112,7 @@ fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
 }
 
 fn side_by_side(origin: &str, budgets: &mut Budgets) -> Result<()> {
-    println!(
-        "Time of a call, and how many times this crate's it is (medians; ratios taken round by round):"
-    );
+    println!("On loopback. {LEGEND}");
     report::head(&COLUMNS);
     let contenders = Contender::NAMES
         .into_iter()
@@ -149,14 +154,16 @@ fn compare(what: &str, question: &Question, contenders: &[Contender]) -> Result<
         .map(|contender| (contender, question))
         .collect();
     let seconds = race(&entrants)?;
-    let mut cells = vec![what.to_owned()];
-    cells.extend(
-        seconds
-            .iter()
-            .map(|times| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]))),
-    );
-    report::row(&cells);
+    let mut row = vec![what.to_owned()];
+    row.extend(cells(&seconds));
+    report::row(&row);
     Ok(seconds)
+}
+
+/// A cell for each entrant: its time, and how many times that of the first.
+pub fn cells(seconds: &[Vec<f64>]) -> Vec<String> {
+    let cell = |times: &Vec<f64>| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]));
+    seconds.iter().map(cell).collect()
 }
 
 fn time(seconds: &[f64]) -> String {
