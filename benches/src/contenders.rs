@@ -1,4 +1,4 @@
-//! Who runs: each asks for the memberships of a workspace with a client that it keeps.
+//! The contenders. Each asks for the memberships of a workspace, with a client that it keeps.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -42,7 +42,7 @@ impl Job {
     }
 }
 
-/// What came of a call, as far as it can be checked.
+/// The result of a call, as far as it can be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Bytes(u64),
@@ -53,9 +53,9 @@ pub enum Answer {
 pub enum Contender {
     /// This crate.
     ModeAnalytics(Client),
-    /// The body read and dropped: the cost of moving the bytes.
+    /// Reads the body and drops it: what it costs to move the bytes.
     Floor(Bare),
-    /// `ureq` and `serde_json` as a good engineer writes it for this one purpose.
+    /// `ureq` and `serde_json`, written with care for this one purpose.
     ByHand(Bare),
     /// `ureq` and `serde_json::Value`.
     Value(Bare),
@@ -69,7 +69,7 @@ pub enum Contender {
 impl Contender {
     pub const NAMES: [&str; 5] = ["mode-analytics", "floor", "by-hand", "value", "reqwest"];
 
-    /// Over https, all of them trust what the system trusts, and ask the same verifier.
+    /// If `origin` is https, every contender trusts what the system trusts, through the same verifier.
     pub fn new(name: &str, origin: &str) -> Result<Self> {
         Ok(match name {
             "mode-analytics" => Self::ModeAnalytics(builder(origin)?.build()?),
@@ -89,7 +89,7 @@ impl Contender {
         })
     }
 
-    /// Asks whether the key works, and for this workspace.
+    /// Asks whether the key works, and checks that it is for this workspace.
     pub fn verify(&self, workspace: &str) -> Result<()> {
         const PATH: &str = "/api/verify";
         let opened = match self {
@@ -114,7 +114,7 @@ impl Contender {
         }
     }
 
-    /// Does the job. Beside the answer comes what the caller is left with.
+    /// Does the job. Returns its answer, and the value that a caller would hold afterwards.
     pub fn call(&self, job: Job, workspace: &str) -> Result<(Answer, Box<dyn Any>)> {
         let path = &format!("/api/{workspace}/memberships");
         match (self, job) {
@@ -190,7 +190,7 @@ fn people<T: 'static>(rows: Vec<T>, is_active: impl Fn(&T) -> bool) -> (Answer, 
     )
 }
 
-/// This crate's settings, before any that a bench adds.
+/// This crate's client, before a bench adds settings of its own.
 pub fn builder(origin: &str) -> Result<ClientBuilder> {
     let builder = Client::builder(Credentials::new("token", "secret")?).base_url(origin);
     Ok(if is_https(origin) {
@@ -231,7 +231,7 @@ impl Bare {
             .call()?)
     }
 
-    /// Returns how long the body was.
+    /// Returns the length of the body.
     fn drop_body(&self, path: &str) -> Result<u64> {
         let mut response = self.get(path)?;
         let mut body = response.body_mut().with_config().limit(MAX_BYTES).reader();
@@ -263,7 +263,7 @@ fn reqwest_get<T: DeserializeOwned>(
     Ok(request.send()?.error_for_status()?.json()?)
 }
 
-/// What the answer to "does my key work" is read for.
+/// The part of the response to `/api/verify` that is read.
 #[derive(Deserialize)]
 struct Opened {
     workspace: Option<String>,

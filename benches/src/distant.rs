@@ -1,8 +1,8 @@
-//! A stand-in for Mode that speaks TLS and is 25 ms away, all in this process:
+//! A stand-in for Mode that speaks TLS and is 25 ms away. All of it is in this process:
 //!
-//! client ⇄ a relay that delays every byte ⇄ a server that ends the TLS ⇄ `fake-mode`.
+//! client ⇄ relay that delays every byte ⇄ server that speaks TLS ⇄ `fake-mode`
 //!
-//! Only time of travel is modelled: there is no loss, no limit to the bandwidth, and no slow start of TCP.
+//! Only the time of travel is simulated: no bytes are lost, and neither bandwidth nor TCP's slow start limits them.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ pub const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 const CHUNK: usize = 64 * 1024;
 
-/// A certificate authority of our own, as PEM, and a server that it vouches for as `localhost`.
+/// Makes a certificate authority, and a server whose certificate for `localhost` it has signed. The authority is PEM.
 pub fn certify() -> Result<(String, Arc<ServerConfig>)> {
     let mut params = CertificateParams::new([])?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,13 +42,13 @@ pub fn certify() -> Result<(String, Arc<ServerConfig>)> {
 /// When the server closes a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Closes {
-    /// Only after the client did.
+    /// Only after the client has closed it.
     Never,
-    /// After each response, which says so.
+    /// After each response, which has the header `Connection: close`.
     AfterEachResponse,
 }
 
-/// The server at work, until the process ends.
+/// A running server. It runs until the process ends.
 pub struct Distant {
     pub origin: String,
     handshakes: Arc<Handshakes>,
@@ -72,7 +72,7 @@ impl Distant {
         let near = listen(move |stream| {
             let server = server.clone();
             thread::spawn(move || {
-                // Every connection ends with an error: when its client leaves.
+                // An open connection always ends with an error, when its client leaves.
                 let _ = server.serve(stream);
             });
         })?;
@@ -91,7 +91,7 @@ impl Distant {
     }
 }
 
-/// Hands every connection to `f`, on a thread of its own. Returns where it listens.
+/// Calls `f` with every connection, on a new thread. Returns the address that it listens on.
 fn listen(f: impl Fn(TcpStream) + Send + 'static) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -108,25 +108,25 @@ fn relay(client: TcpStream, server: TcpStream) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (from_client, from_server) = (client.try_clone()?, server.try_clone()?);
-    // On loopback a connection opens at once. Over this distance it would take a round trip, and only then would the
-    // client send its first bytes: those are late by as much.
+    // On loopback a connection opens at once. Over a network that takes a round trip, and only then does the client
+    // send its first bytes. So the first bytes arrive a round trip later than the others do.
     carry(from_client, server, ROUND_TRIP + ONE_WAY);
     carry(from_server, client, ONE_WAY);
     Ok(())
 }
 
-/// One direction. Reading never waits for what is still on its way, so that a long body is delayed once and not once
-/// a chunk.
+/// Carries one direction. The thread that reads does not wait for chunks that are still on their way, so a long body is
+/// delayed once as a whole and not once for each chunk.
 fn carry(mut from: TcpStream, mut to: TcpStream, first_delay: Duration) {
     let (on_its_way, arriving) = mpsc::channel::<(Instant, Vec<u8>)>();
     thread::spawn(move || {
         let mut delay = first_delay;
         loop {
             let mut chunk = vec![0; CHUNK];
-            // A connection that breaks counts as one that ends.
+            // A broken connection is treated as one that ended.
             let length = from.read(&mut chunk).unwrap_or(0);
             chunk.truncate(length);
-            // The end travels like everything else, as a chunk without a byte.
+            // The end of the stream is an empty chunk, so that it is delayed as well.
             if on_its_way.send((Instant::now() + delay, chunk)).is_err() || length == 0 {
                 return;
             }
@@ -156,7 +156,7 @@ struct Server {
 }
 
 impl Server {
-    /// Passes one request after another to `fake-mode`, and its responses back.
+    /// Passes each request on to `fake-mode`, and its response back.
     fn serve(&self, stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
         let mut tls = StreamOwned::new(ServerConnection::new(self.config.clone())?, stream);

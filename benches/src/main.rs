@@ -1,10 +1,12 @@
-//! `mode-analytics` beside what a program would use instead of it. `README.md` has the commands.
+//! Compares `mode-analytics` with what a program would use instead of it. `README.md` has the commands.
 
+mod cargo;
 mod contenders;
 mod distant;
 mod footprint;
 mod memory;
 mod network;
+mod newcomer;
 mod report;
 mod speed;
 mod stand_in;
@@ -29,6 +31,8 @@ fn main() -> Result<ExitCode> {
         ["network"] => network::run(check),
         ["network-trusting", file] => Ok(end(&network::run_trusting(file)?, check)),
         ["footprint"] => Ok(end(&footprint::run()?, check)),
+        ["newcomer"] => Ok(end(&newcomer::run(None)?, check)),
+        ["newcomer", other] => Ok(end(&newcomer::run(Some(other))?, check)),
         ["serve"] => stand_in::serve(),
         ["memory", contender, job, origin, workspace] => {
             memory::measure(contender, job, origin, workspace)

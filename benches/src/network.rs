@@ -1,4 +1,4 @@
-//! The same contenders over a network: TLS, and 25 ms each way.
+//! The same contenders over a network: with TLS, and 25 ms each way.
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -21,13 +21,16 @@ const COLD_ROUND_TRIPS: u32 = 5;
 const WARM_ROUND_TRIPS: u32 = 1;
 /// TCP, TLS 1.3 and one request.
 const RECONNECTING_ROUND_TRIPS: u32 = 3;
-/// How many warm questions are timed at once.
+/// How many questions on an open connection are timed together.
 const WARM_CALLS: u32 = 3;
 
-/// Runs the bench in a process whose system trusts our own certificate authority.
+/// Runs the bench in a child process, for which `SSL_CERT_FILE` names the bench's own certificate authority.
 pub fn run(check: bool) -> Result<ExitCode> {
     if cfg!(not(target_os = "linux")) {
-        return Err("only on Linux does SSL_CERT_FILE say whom the system trusts".into());
+        return Err(
+            "this bench needs Linux: elsewhere SSL_CERT_FILE does not say whom the system trusts"
+                .into(),
+        );
     }
     let file = env::temp_dir().join(format!("mode-analytics-network-{}.pem", process::id()));
     let mut command = Command::new(env::current_exe()?);
@@ -36,7 +39,7 @@ pub fn run(check: bool) -> Result<ExitCode> {
         .arg(&file)
         .env("SSL_CERT_FILE", &file)
         .env_remove("SSL_CERT_DIR");
-    // This crate never takes a proxy to loopback, the others may.
+    // This crate never uses a proxy for loopback, but the others may.
     command.envs([("NO_PROXY", "localhost"), ("no_proxy", "localhost")]);
     if check {
         command.arg("--check");
@@ -50,7 +53,7 @@ pub fn run(check: bool) -> Result<ExitCode> {
     })
 }
 
-/// That process: everything but the system's trust is inside it. `file` is what `SSL_CERT_FILE` names.
+/// What that process does: it holds the server, the relay and the contenders. `SSL_CERT_FILE` names `file`.
 pub fn run_trusting(file: &str) -> Result<Budgets> {
     let (authority, config) = distant::certify()?;
     fs::write(file, authority)?;
@@ -118,32 +121,32 @@ fn side_by_side(server: &Distant, budgets: &mut Budgets) -> Result<()> {
     };
     budgets.at_most(
         1.15,
-        "new client, three questions, over five round trips",
+        "new client, three questions: time / five round trips",
         over(&cold[0], COLD_ROUND_TRIPS),
     );
     budgets.at_most(
         1.15,
-        "connection open, one question, over one round trip",
+        "connection open, one question: time / one round trip",
         over(&warm[0], WARM_ROUND_TRIPS),
     );
     budgets.at_most(
         1.05,
-        "new client, three questions, over the hand-written one",
+        "new client, three questions: time / time by hand",
         ratio(&cold[0], &cold[2]),
     );
     budgets.at_most(
         1.0,
-        "connections of a client",
+        "connections per client",
         handshakes as f64 / ROUNDS as f64,
     );
     Ok(())
 }
 
-/// Each entrant keeps its client, but the server closes every connection. What is left to save is the work of a full
-/// handshake, by resuming the TLS session.
+/// Each entrant keeps its client, but the server closes every connection. The client can still resume the TLS session,
+/// which saves the work of a full handshake.
 fn reconnecting(server: &Distant, budgets: &mut Budgets) -> Result<()> {
     let question = Question::plain(Job::Count, PEOPLE);
-    // Less than one attempt may take by default.
+    // Shorter than the default `attempt_timeout`.
     let timeout = Duration::from_secs(10);
     let hurried = contenders::builder(&server.origin)?.timeout(timeout);
     let new = |name| Contender::new(name, &server.origin);
@@ -160,7 +163,7 @@ fn reconnecting(server: &Distant, budgets: &mut Budgets) -> Result<()> {
     let mut seconds = [const { Vec::new() }; 5];
     let mut resumed = [0; 5];
     for (_, contender) in &entrants {
-        // The session that can be resumed.
+        // This opens the TLS session that can be resumed later.
         question.put_to(contender)?;
     }
     for round in 0..ROUNDS {
