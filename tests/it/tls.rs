@@ -129,9 +129,10 @@ fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
 
 #[test]
 fn an_unknown_authority_is_refused_before_a_byte_of_the_request() {
-    let server = Server::start(Authority::new().certify("localhost", 2099));
+    // By its address: this test also runs in an empty root, where no file says what `localhost` is.
+    let server = Server::start(Authority::new().certify("127.0.0.1", 2099));
     let error = verify(
-        builder_at(server.origin())
+        builder_at(server.origin().replace("localhost", "127.0.0.1"))
             .on_retry(|_| panic!("no retry"))
             .build(),
     )
@@ -169,7 +170,8 @@ fn a_server_that_speaks_no_tls_is_refused() {
     );
 }
 
-#[cfg(feature = "platform-verifier")]
+/// On Linux `SSL_CERT_FILE` says whom to trust. Windows and macOS ask their own stores, which a test must not change.
+#[cfg(all(feature = "platform-verifier", target_os = "linux"))]
 mod with_system_roots {
     use super::*;
     use crate::{SECRET, TOKEN};
