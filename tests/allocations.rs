@@ -5,6 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use fake_mode::{FakeMode, Reply, Workspace};
+#[cfg(feature = "gzip")]
+use mode_analytics::ErrorKind;
 use mode_analytics::{Client, Credentials};
 
 thread_local! {
@@ -157,4 +159,34 @@ fn a_row_of_many_pages_holds_no_more_than_one_of_few() {
             "{call}: {many} bytes a page of 1000, {few} of 10"
         );
     }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_gzip_bomb_costs_no_more_than_the_limit() {
+    use std::io::Write;
+
+    const LIMIT: usize = 1 << 20;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&vec![b' '; LIMIT]).unwrap();
+    // Two megabytes that become two gigabytes.
+    let bomb = encoder.finish().unwrap().repeat(2048);
+    let server = FakeMode::start();
+    server.on(
+        "/api/acme/memberships",
+        Reply::bytes(200, "application/json", bomb).header("Content-Encoding", "gzip"),
+    );
+    let client = Client::builder(Credentials::new("token", "secret").unwrap())
+        .base_url(server.origin())
+        .max_response_bytes(LIMIT)
+        .build()
+        .unwrap();
+
+    let (_, bytes) = made(|| {
+        let error = client.membership_counts("acme").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    });
+    // A buffer that doubles until it holds the limit, and what gzip itself needs.
+    assert!(bytes <= 8 * LIMIT, "{bytes} bytes for a limit of {LIMIT}");
+    assert_eq!(server.targets().len(), 1);
 }

@@ -83,9 +83,13 @@ fn broken_connections_are_tried_four_times() {
 #[test]
 fn a_refused_port_is_tried_four_times() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = builder_at(origin).build().unwrap().verify().unwrap_err();
+    let error = builder_at(format!("http://{address}"))
+        .build()
+        .unwrap()
+        .verify()
+        .unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 4));
     // Loopback is not told about proxies.
     let (text, advice) = (
@@ -93,9 +97,9 @@ fn a_refused_port_is_tried_four_times() {
         " (check that a server runs at the base URL)",
     );
     assert_eq!(error.to_string(), format!("{text}{advice}"));
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.starts_with("Connection refused"), "{cause}");
-    assert_eq!(format!("{error:?}"), format!("{text}: {cause}{advice}"));
+    // The cause is in the system's own words, which are others on Windows.
+    let refused = std::net::TcpStream::connect(address).unwrap_err();
+    assert_eq!(format!("{error:?}"), format!("{text}: {refused}{advice}"));
 }
 
 #[test]
@@ -589,40 +593,6 @@ mod gzip {
             client.memberships("acme").unwrap_err().kind(),
             ErrorKind::Timeout
         );
-    }
-
-    #[test]
-    fn a_bomb_costs_no_more_than_the_limit() {
-        if !crate::in_own_process("faults::gzip::a_bomb_costs_no_more_than_the_limit", &[]) {
-            return;
-        }
-        // Two megabytes that become two gigabytes.
-        let bomb = gzip(&vec![b' '; 1 << 20]).repeat(2048);
-        let server = serving(zipped(bomb));
-        let client = builder(&server)
-            .max_response_bytes(1 << 20)
-            .build()
-            .unwrap();
-        let before = peak_kilobytes();
-        let error = client.memberships("acme").unwrap_err();
-        assert_eq!(
-            (error.kind(), server.targets().len()),
-            (ErrorKind::TooLarge, 1)
-        );
-        assert!(
-            peak_kilobytes() - before < 8 * 1024,
-            "{} kB",
-            peak_kilobytes() - before
-        );
-    }
-
-    /// The most memory that this process has had; 0 where the system does not tell.
-    fn peak_kilobytes() -> usize {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.map_or(0, |line| {
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        })
     }
 }
 

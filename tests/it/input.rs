@@ -457,10 +457,10 @@ fn a_loopback_base_url_ignores_the_proxy_variables() {
     let test = "input::a_loopback_base_url_ignores_the_proxy_variables";
     if is_own_process() {
         let port = std::env::var("PORT").unwrap();
-        for host in ["127.0.0.1", "localhost"] {
-            let client = builder_at(format!("http://{host}:{port}")).build().unwrap();
-            assert_eq!(client.verify().unwrap_err().status(), Some(404));
-        }
+        let client = builder_at(format!("http://127.0.0.1:{port}"))
+            .build()
+            .unwrap();
+        assert_eq!(client.verify().unwrap_err().status(), Some(404));
         for host in ["127.0.0.1", "localhost", "[::1]"] {
             let https = builder_at(format!("https://{host}:{port}")).build();
             assert_eq!(https.is_ok(), cfg!(feature = "rustls"));
@@ -480,5 +480,5 @@ fn a_loopback_base_url_ignores_the_proxy_variables() {
             run_in_own_process(test, &variables);
         },
     );
-    assert_eq!(server.targets().len(), 6);
+    assert_eq!(server.targets().len(), 3);
 }

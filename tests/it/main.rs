@@ -91,8 +91,7 @@ fn rows(people: std::ops::Range<usize>) -> String {
     people.map(row).collect::<Vec<_>>().join(",")
 }
 
-/// Runs the test `name` again in a process of its own, with these variables, without others that name
-/// a proxy or a key, and with `MODE_IT` set. Returns whether this is that process.
+/// Runs the test `name` again in a process of its own. Returns whether this is that process.
 fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
     let is_here = is_own_process();
     if !is_here {
@@ -105,38 +104,38 @@ fn is_own_process() -> bool {
     env::var_os("MODE_IT").is_some()
 }
 
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set. `TEST_RUNNER` names the emulator that runs this program,
+/// if the system cannot do so by itself.
 fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
+    let program = env::current_exe().unwrap();
+    let mut command = match env::var_os("TEST_RUNNER") {
+        None => Command::new(program),
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(program);
+            command
+        }
+    };
+    // Before the variables: Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove
+    // either.
+    let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+    let keys = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
+    for name in proxies.into_iter().chain(keys) {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
     let Output {
         status,
         stdout,
         stderr,
-    } = Command::new(env::current_exe().unwrap())
+    } = command
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output_without_other_variables();
+        .output()
+        .unwrap();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
-}
-
-trait WithoutOtherVariables {
-    fn output_without_other_variables(&mut self) -> Output;
-}
-
-impl WithoutOtherVariables for Command {
-    fn output_without_other_variables(&mut self) -> Output {
-        let given: Vec<_> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
-        let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
-        let modes = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
-        for name in proxies.into_iter().chain(modes) {
-            for name in [name.to_owned(), name.to_lowercase()] {
-                if !given.iter().any(|given| *given == *name) {
-                    self.env_remove(name);
-                }
-            }
-        }
-        self.output().unwrap()
-    }
 }

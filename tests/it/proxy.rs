@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use mode_analytics::{Client, ErrorKind};
@@ -44,6 +45,8 @@ fn refused() -> String {
     env::var("REFUSED").unwrap()
 }
 
+/// On Windows a variable has one name, in capitals or not.
+#[cfg(not(windows))]
 #[test]
 fn the_first_variable_that_is_set_counts() {
     const USABLE: &str = "http://127.0.0.1:1";
@@ -152,6 +155,7 @@ fn no_proxy_covers_hosts_and_what_is_below_them() {
     let mut cases = Vec::new();
     cases.extend(exempt.map(|list| case("NO_PROXY", list, true)));
     cases.extend(others.map(|list| case("NO_PROXY", list, false)));
+    #[cfg(not(windows))]
     for (empty, other) in [("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")] {
         for blank in ["", " "] {
             let mut variables = case(other, "mode.com", true);
@@ -318,7 +322,9 @@ fn a_dead_proxy_is_named() {
         );
         assert_eq!(error.to_string(), text);
         let all = format!("{} {}", shown(&error), Log::heard());
-        assert!(all.contains("onnection refused"), "{all}");
+        // In the system's own words.
+        let refused = std::net::TcpStream::connect(proxy).unwrap_err();
+        assert!(all.contains(&refused.to_string()), "{all}");
         for secret in [USER, PASSWORD] {
             assert!(!all.contains(secret), "{all}");
         }
@@ -372,6 +378,58 @@ fn what_a_proxy_says_to_connect_is_told() {
         assert_eq!(seen.matches("CONNECT mode.example:443").count(), attempts);
         assert_eq!(seen.matches("CONNECT").count(), attempts);
     });
+}
+
+#[test]
+fn a_proxy_that_breaks_off_is_tried_four_times_and_one_that_does_not_speak_http_once() {
+    let test = "a_proxy_that_breaks_off_is_tried_four_times_and_one_that_does_not_speak_http_once";
+    if is_own_process() {
+        let error = verify(builder_at("https://mode.example".into()).build()).unwrap_err();
+        let [proxy, attempts] = ["PROXY", "ATTEMPTS"].map(|name| env::var(name).unwrap());
+        assert_eq!(error.kind(), ErrorKind::Transport, "{error:?}");
+        assert_eq!(error.attempts().to_string(), attempts, "{error:?}");
+        let place = format!("through the proxy {proxy} (check the proxy that ALL_PROXY names)");
+        assert!(error.to_string().ends_with(&place), "{error:?}");
+        return;
+    }
+    let cases: [(&[u8], u32); 6] = [
+        (b"", 4),
+        (b"HTTP/1.1 20", 4),
+        (b"HTTP/1.1 200 OK\r\nX: y", 4),
+        // It breaks off as TLS starts.
+        (b"HTTP/1.1 200 OK\r\n\r\n", 4),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", 1),
+        (b"\x15\x03\x01\x00\x02\x02\x46", 1),
+    ];
+    each(cases, |&(words, attempts)| {
+        let proxy = format!("127.0.0.1:{}", saying(words));
+        let variables = [
+            ("ALL_PROXY", format!("http://{proxy}")),
+            ("PROXY", proxy),
+            ("ATTEMPTS", attempts.to_string()),
+        ];
+        run_in_own_process(&format!("proxy::{test}"), &variables);
+    });
+}
+
+#[test]
+fn a_proxy_that_is_silent_is_named() {
+    let test = "a_proxy_that_is_silent_is_named";
+    if is_own_process() {
+        let client = builder_at("https://mode.example".into())
+            .attempt_timeout(Duration::from_millis(500))
+            .max_retries(0);
+        let error = verify(client.build()).unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
+        let proxy = env::var("PROXY").unwrap();
+        let place = format!(" within 500 ms through the proxy {proxy} (");
+        assert!(error.to_string().contains(&place), "{error:?}");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap().to_string();
+    let variables = [("ALL_PROXY", format!("http://{proxy}")), ("PROXY", proxy)];
+    run_in_own_process(&format!("proxy::{test}"), &variables);
 }
 
 #[test]
