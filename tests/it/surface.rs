@@ -21,10 +21,9 @@ fn types_have_the_traits_they_promise() {
         T: Clone + std::fmt::Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync,
     >() {
     }
-    fn state<
-        T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + AsRef<str>,
-    >()
+    fn state<T>()
     where
+        T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + AsRef<str>,
         T: PartialEq<str> + for<'a> PartialEq<&'a str>,
         str: PartialEq<T>,
         for<'a> &'a str: PartialEq<T>,
@@ -83,8 +82,10 @@ fn rows_are_counted_by_value_and_by_reference() {
     assert_eq!((by_value.total, by_value.active), (3, 2));
     let state = MembershipState::from("x");
     let text: &str = state.as_ref();
-    assert!(text == state && state == text && *text == state && state == *text);
-    assert!("active" == MembershipState::ACTIVE && "active" != state);
+    let equal = [text == state, state == text, *text == state, state == *text];
+    assert_eq!(equal, [true; 4]);
+    let equal = ["active" == state, "active" == MembershipState::ACTIVE];
+    assert_eq!(equal, [false, true]);
 }
 
 #[test]
