@@ -477,6 +477,16 @@ fn a_whole_body_leaves_the_connection_usable() {
 }
 
 #[test]
+fn an_error_leaves_the_connection_usable() {
+    each([Framing::Length, Framing::Chunked], |&framing| {
+        let server = serving(Reply::error(403, "forbidden", "no").framing(framing));
+        let client = client(&server);
+        (0..5).for_each(|_| drop(client.memberships("acme").unwrap_err()));
+        assert_eq!((server.targets().len(), server.connections()), (5, 1));
+    });
+}
+
+#[test]
 fn endless_bodies_end_at_the_limit() {
     let endless = || Reply::json(200, " ".repeat(1000)).endless();
     let framings = [

@@ -443,6 +443,9 @@ fn user_name_and_password_reach_the_proxy() {
         ("mallory:opensesame", "mallory:opensesame"),
         ("us%40er:p%3Aa%23s%2Fs%3f%25", "us@er:p:a#s/s?%"),
         ("us%C3%A9r:p", "us\u{e9}r:p"),
+        ("mallory:open:sesame", "mallory:open:sesame"),
+        ("mallory:open@sesame", "mallory:open@sesame"),
+        ("mallory:", "mallory:"),
     ];
     each(cases, |(encoded, plain)| {
         let (address, seen) = proxy(0, 407);
