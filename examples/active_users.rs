@@ -47,7 +47,8 @@ fn main() -> ExitCode {
 /// How wide the terminal is, if standard output is one.
 pub fn columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(io::stdout());
-    let columns = size.map_or(80, |(width, _)| width.0.into());
+    // A terminal that does not tell its size is taken for a narrow one.
+    let columns = size.map_or(40, |(width, _)| width.0.into());
     io::stdout().is_terminal().then_some(columns)
 }
 
