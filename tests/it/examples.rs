@@ -216,7 +216,7 @@ fn help_asks_nothing() {
 }
 
 #[test]
-fn what_is_no_argument_is_a_usage_error() {
+fn an_unknown_or_missing_argument_is_a_usage_error() {
     let server = FakeMode::start();
     let mut cases: Vec<(&str, Vec<&str>)> = Vec::new();
     for name in PROGRAMS {
