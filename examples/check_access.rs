@@ -73,9 +73,10 @@ pub fn check_access(client: &Client) -> Result<Access> {
 }
 
 pub fn lines(access: &Access) -> Result<String> {
-    let [workspace, scope, belongs_to] = [&access.workspace, &access.scope, &access.belongs_to]
-        .map(|text| support::escape(text.as_deref().unwrap_or("-")));
+    let or = |text: &Option<String>, other| support::escape(text.as_deref().unwrap_or(other));
+    let (workspace, scope) = (or(&access.workspace, "-"), or(&access.scope, "-"));
+    let member = or(&access.belongs_to, "no member");
     Ok(format!(
-        "Workspace: {workspace}\nScope: {scope}\nBelongs to: {belongs_to}\n"
+        "Workspace: {workspace}\nScope: {scope}\nBelongs to: {member}\n"
     ))
 }

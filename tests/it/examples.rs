@@ -280,7 +280,7 @@ fn only_missing_credentials_lead_to_the_demo() {
             stderr
         };
         let missing = without("MODE_API_SECRET", "");
-        assert!(missing.contains("set MODE_API_SECRET\n"), "{missing}");
+        assert!(missing.contains("set MODE_API_SECRET"), "{missing}");
         assert!(missing.contains("cargo run --example demo"), "{missing}");
         for (variable, value) in [
             ("MODE_API_TOKEN", "to:ken"),
@@ -359,7 +359,10 @@ fn check_access_names_the_member_if_there_is_one() {
 
     let verified = r#"{"workspace": "acme", "api_key_scope": "workspace"}"#;
     server.on("/api/verify", Reply::json(200, verified));
-    assert_eq!(printed(&mut asking(&server, "check_access")), lines("-"));
+    assert_eq!(
+        printed(&mut asking(&server, "check_access")),
+        lines("no member")
+    );
 }
 
 #[test]
