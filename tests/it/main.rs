@@ -18,7 +18,7 @@ mod surface;
 mod tls;
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
@@ -117,12 +117,8 @@ fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
             command
         }
     };
-    // Before the variables: Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove
-    // either.
-    let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
-    let keys = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
-    for name in proxies.into_iter().chain(keys) {
-        command.env_remove(name).env_remove(name.to_lowercase());
+    for name in ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"] {
+        command.env_remove(name);
     }
     let Output {
         status,
@@ -132,10 +128,33 @@ fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output()
-        .unwrap();
+        .output_without_proxies();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
+}
+
+trait WithoutProxies {
+    /// Runs the command without proxy variables other than those that it was given.
+    fn output_without_proxies(&mut self) -> Output;
+}
+
+impl WithoutProxies for Command {
+    fn output_without_proxies(&mut self) -> Output {
+        let given: Vec<OsString> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
+        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            for name in [name.to_owned(), name.to_lowercase()] {
+                // Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove either.
+                let is_given = given.iter().any(|given| match cfg!(windows) {
+                    true => given.eq_ignore_ascii_case(&name),
+                    false => *given == *name,
+                });
+                if !is_given {
+                    self.env_remove(name);
+                }
+            }
+        }
+        self.output().unwrap()
+    }
 }
