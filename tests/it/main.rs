@@ -10,6 +10,7 @@ mod listing;
 mod load;
 mod model;
 mod retry;
+mod rooms;
 mod surface;
 #[cfg(feature = "rustls")]
 mod tls;
