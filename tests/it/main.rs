@@ -11,6 +11,7 @@ mod listing;
 mod load;
 mod model;
 mod retry;
+mod rooms;
 mod surface;
 #[cfg(feature = "rustls")]
 mod tls;
