@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use fake_mode::{FakeMode, Framing, Reply};
 use mode_analytics::{Client, Credentials, Error, ErrorKind};
+use serde::Deserialize;
 
-use crate::{FULL, SECRET, TOKEN, builder, client, serving};
+use crate::{FULL, SECRET, TOKEN, builder, client, each, serving};
 
 fn error_of(reply: Reply) -> Error {
     let server = FakeMode::start();
@@ -74,26 +75,34 @@ fn the_id_overrides_the_kind_but_not_the_retry() {
 
 #[test]
 fn the_text_says_what_was_asked_what_came_and_what_to_do() {
-    for (reply, text) in [
+    const UNDOCUMENTED: &str = "Mode does not document this status: check the base URL";
+    const PATH: &str = "check the path; the key may also lack access to it";
+    let cases = [
         (
             Reply::error(404, "not_found", "no such place"),
-            "404 not_found: no such place (check the path and the base URL; the key may also lack access)",
+            "404 not_found: no such place",
+            PATH,
         ),
         (
             Reply::error(401, "unauthorized", "who?"),
-            "401 unauthorized: who? (check the token and the secret)",
+            "401 unauthorized: who?",
+            "check the token and the secret",
         ),
         (
             Reply::error(403, "forbidden", "no"),
-            "403 forbidden: no (the key lacks permission for this: ask an administrator, or use another key)",
+            "403 forbidden: no",
+            "the key lacks permission for this: ask an administrator",
         ),
         (
-            Reply::json(404, "<html>"),
-            "404 (check the path and the base URL; the key may also lack access)",
+            Reply::error(400, "param_missing", "what?"),
+            "400 param_missing: what?",
+            "check the path and its query",
         ),
+        (Reply::json(404, "<html>"), "404", PATH),
         (
             Reply::json(500, r#"{"message": "oops"}"#),
-            "500: oops (a failure on Mode's side: try later)",
+            "500: oops",
+            "a failure on Mode's side: try later",
         ),
         (
             Reply::json(
@@ -101,6 +110,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
                 r#"{"id": "invalid", "message": {"name": ["is taken", "is short"], "x": 1}}"#,
             ),
             "422 invalid: name: is taken, is short; x: 1",
+            UNDOCUMENTED,
         ),
         (
             Reply::json(
@@ -108,23 +118,36 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
                 r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#,
             ),
             "409: a: -1; b: 1.5; c: true; d: ; e: 1, , ",
+            UNDOCUMENTED,
         ),
-        (Reply::json(418, r#"{"id": 7, "message": null}"#), "418 7"),
+        (
+            Reply::json(418, r#"{"id": 7, "message": null}"#),
+            "418 7",
+            UNDOCUMENTED,
+        ),
         (
             Reply::json(429, "").header("Retry-After", "17"),
-            "429 (wait 17 s)",
+            "429",
+            "wait 17 s",
         ),
         (
             Reply::json(429, ""),
-            "429 (slow down: Mode allows about 40 requests in 10 seconds)",
+            "429",
+            "slow down: Mode allows about 40 requests in 10 seconds",
         ),
+        // Only a redirect has a place that it leads to.
         (
-            Reply::json(301, "").header("Location", "/secret-place"),
-            "301",
+            Reply::json(201, "").header("Location", "/secret-place"),
+            "201",
+            UNDOCUMENTED,
         ),
-    ] {
-        assert_eq!(error_of(reply).to_string(), format!("GET /api/x: {text}"));
-    }
+        (Reply::json(302, ""), "302", UNDOCUMENTED),
+    ];
+    each(cases, |(reply, text, advice)| {
+        let error = error_of(reply.clone());
+        assert_eq!(error.to_string(), format!("GET /api/x: {text} ({advice})"));
+        assert_eq!(format!("{error:?}"), error.to_string());
+    });
 }
 
 #[test]
@@ -226,39 +249,71 @@ fn all_of_the_credentials_is_blanked_and_nothing_else() {
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
-    for (body, text) in [
+    const OTHER: &str = "Mode documents another response: check the base URL";
+    const PAGE: &str = "a sign-in page or something else in between answers: check the base URL";
+    let cases = [
         (
             "[{\"state\": \"active\"},\n {\"name\": \"x\"}]",
-            "missing field `state` at line 2 column 14",
+            "missing field `state` at line 2 column 14, in row 2",
+            OTHER,
         ),
         (
             r#"{"_embedded": {}}"#,
             "missing field `memberships` at line 1 column 16",
+            OTHER,
         ),
-        ("{}", "missing field `_embedded` at line 1 column 2"),
+        ("{}", "missing field `_embedded` at line 1 column 2", OTHER),
         (
             r#"[{"state": "active", "admin": "ada@example.com"}]"#,
-            "JSON of another shape than expected at line 1 column 47",
+            "unexpected JSON: expected a boolean at line 1 column 47, in row 1",
+            OTHER,
+        ),
+        (
+            r#"[{"state": "active"}, {"state": 7}]"#,
+            "unexpected JSON: expected a string at line 1 column 33, in row 2",
+            OTHER,
+        ),
+        (
+            r#"{"_embedded": {"memberships": [[]]}}"#,
+            "unexpected JSON: expected an object at line 1 column 31, in row 1",
+            OTHER,
+        ),
+        (
+            r#"{"_embedded": 7}"#,
+            "unexpected JSON: expected an object with `memberships` at line 1 column 15",
+            OTHER,
         ),
         (
             r#"[{"state": "active""#,
-            "JSON that ends too early at line 1 column 19",
+            "JSON that ends too early at line 1 column 19, in row 1",
+            OTHER,
         ),
-        ("<html>ada@example.com", "not JSON at line 1 column 1"),
-    ] {
-        let error = client(&serving(Reply::json(200, body)))
+        ("ada@example.com", "not JSON at line 1 column 1", OTHER),
+        (
+            "<html>ada@example.com",
+            "it is an HTML page, not JSON",
+            PAGE,
+        ),
+        (
+            "\u{feff} \r\n<!DOCTYPE html>ada@example.com",
+            "it is an HTML page, not JSON",
+            PAGE,
+        ),
+    ];
+    each(cases, |(body, text, advice)| {
+        let error = client(&serving(Reply::json(200, *body)))
             .memberships("acme")
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("GET {FULL}: cannot read the answer: {text}")
+            format!("GET {FULL}: cannot read the response: {text} ({advice})")
         );
         assert!(std::error::Error::source(&error).is_none());
         assert_eq!(
             (error.kind(), error.status(), error.attempts()),
             (ErrorKind::Decode, None, 1)
         );
-    }
+    });
 }
 
 #[test]
@@ -293,7 +348,16 @@ fn credentials_come_from_the_environment() {
         ),
         ("t", "", "missing credentials: set MODE_API_SECRET"),
         ("", "s", "missing credentials: set MODE_API_TOKEN"),
-        ("t", "s\n", "the secret ends with a newline: trim it"),
+        (
+            "t",
+            "s\n",
+            "the secret ends with a newline: trim it (correct MODE_API_SECRET)",
+        ),
+        (
+            "t:u",
+            "s",
+            "the token must not contain `:` (correct MODE_API_TOKEN)",
+        ),
         ("t", "s", ""),
     ] {
         let variables = [
@@ -314,4 +378,414 @@ fn credentials_come_from_the_environment() {
 fn a_hint_to_wait_is_kept_with_any_error_status() {
     let error = error_of(Reply::json(403, "").header("Retry-After", "3"));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn each_kind_has_its_name_and_its_advice() {
+    use ErrorKind::*;
+    let cases = [
+        (
+            InvalidInput,
+            "invalid input (correct the argument or the setting)",
+        ),
+        (
+            MissingCredentials,
+            "missing credentials (set MODE_API_TOKEN and MODE_API_SECRET)",
+        ),
+        (
+            Transport,
+            "transport (check the network and the proxy variables)",
+        ),
+        (
+            Tls,
+            "tls (check the base URL, this machine's clock, and what stands in between)",
+        ),
+        (Timeout, "timeout (try later, or raise the timeout)"),
+        (BadRequest, "bad request (check the path and its query)"),
+        (
+            Unauthorized,
+            "unauthorized (check the token and the secret)",
+        ),
+        (
+            Forbidden,
+            "forbidden (the key lacks permission for this: ask an administrator)",
+        ),
+        (
+            NotFound,
+            "not found (check the path; the key may also lack access to it)",
+        ),
+        (
+            RateLimited,
+            "rate limited (slow down: Mode allows about 40 requests in 10 seconds)",
+        ),
+        (Server, "server (a failure on Mode's side: try later)"),
+        (
+            UnexpectedStatus,
+            "unexpected status (Mode does not document this status: check the base URL)",
+        ),
+        (TooLarge, "too large (raise `max_response_bytes`)"),
+        (
+            Decode,
+            "decode (Mode documents another response: check the base URL)",
+        ),
+    ];
+    each(cases, |&(kind, text)| {
+        let error = Error::from(kind);
+        assert_eq!((error.kind(), error.to_string()), (kind, text.to_owned()));
+        assert_eq!(format!("{error:?}"), text);
+        assert!(text.starts_with(&format!("{kind} (")));
+        assert_eq!((error.status(), error.attempts()), (None, 0));
+        assert_eq!((error.api_id(), error.api_message()), (None, None));
+        assert_eq!(error.retry_after(), None);
+        let is_retryable = matches!(kind, Transport | Timeout | RateLimited | Server);
+        assert_eq!(error.is_retryable(), is_retryable);
+        assert!(std::error::Error::source(&error).is_none());
+    });
+    assert_eq!(format!("[{Decode:>8}{Tls:<5}]"), "[  decodetls  ]");
+}
+
+#[test]
+fn a_redirect_names_the_place_and_nothing_more_of_it() {
+    let server = FakeMode::start();
+    let (origin, address) = (server.origin(), server.addr());
+    let own = format!("another path of {origin}");
+    let own_by_name = format!("{origin}/private");
+    let relative = format!("//{address}/private");
+    let by_token = format!("https://{TOKEN}.example/private");
+    let cases = [
+        (
+            "https://evil.example/private?private",
+            "https://evil.example",
+        ),
+        ("https://evil.example", "https://evil.example"),
+        (
+            "HTTPS://evil.example:8443/private",
+            "https://evil.example:8443",
+        ),
+        (
+            "http://private:private@evil.example/",
+            "http://evil.example",
+        ),
+        ("https://private@evil.example/", "https://evil.example"),
+        ("https://[2001:db8::1]:1/private", "https://[2001:db8::1]:1"),
+        (&own_by_name, &origin),
+        (&by_token, "https://[redacted].example"),
+        ("/private", &own),
+        ("/private?u=https://evil.example/", &own),
+        ("private", &own),
+        ("?private", &own),
+        // Without a scheme it is that of the request.
+        ("//evil.example/private", "http://evil.example"),
+        ("//private@evil.example:1/private", "http://evil.example:1"),
+        (&relative, &origin),
+    ];
+    let text_of = |status, location: &str| {
+        server.on(
+            "/api/x",
+            Reply::json(status, "").header("Location", location),
+        );
+        let error = client(&server).get::<()>("/api/x").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::UnexpectedStatus, Some(status))
+        );
+        error.to_string()
+    };
+    each(cases, |(location, target)| {
+        for status in [301, 302, 303, 307, 308] {
+            let advice = format!("a redirect to {target} is not followed: check the base URL");
+            assert_eq!(
+                text_of(status, location),
+                format!("GET /api/x: {status} ({advice})")
+            );
+        }
+    });
+    let hostile = [
+        "https://private:private@",
+        "https://private@private@evil.example/private",
+        "https:///private",
+        "https:\\\\evil.example\\private",
+        "javascript:private",
+        "https://evil.example\u{202e}/private",
+        "https://ev\u{200b}il.example/private",
+        "https://evil.example:private/",
+        "https://evil.example\tprivate",
+        " private",
+        "#private",
+    ];
+    each(hostile, |location| {
+        let text = text_of(302, location);
+        assert!(!text.contains("private"), "{text}");
+        assert!(
+            text.is_ascii() && !text.contains(char::is_control),
+            "{text:?}"
+        );
+        assert!(text.ends_with("check the base URL)"), "{text}");
+    });
+    let long = text_of(302, &format!("https://{}/", "x".repeat(5_000)));
+    assert!(long.len() < 500, "{}", long.len());
+}
+
+#[test]
+fn a_page_of_html_is_not_told_of_as_broken_json() {
+    for body in [
+        "<!DOCTYPE html><title>Sign in</title>",
+        " \n<?xml version=\"1.0\"?>",
+    ] {
+        let server = FakeMode::start();
+        server.on("/api/verify", Reply::bytes(200, "text/html", body));
+        let error = client(&server).verify().unwrap_err();
+        let text = "cannot read the response: it is an HTML page, not JSON (a sign-in page or \
+            something else in between answers: check the base URL)";
+        assert_eq!(error.to_string(), format!("GET /api/verify: {text}"));
+        assert_eq!(error.kind(), ErrorKind::Decode);
+    }
+}
+
+#[test]
+fn a_404_advises_what_fits_the_request() {
+    const PATH: &str = "(check the path; the key may also lack access to it)";
+    const WORKSPACE: &str = "(check the workspace name, the one in app.mode.com/<workspace>)";
+    let server = FakeMode::start();
+    let client = client(&server);
+    let advice = |error: Error, path: &str, advice: &str| {
+        let text = error.to_string();
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::NotFound, Some(404))
+        );
+        assert!(
+            text.starts_with(&format!("GET {path}: 404 not_found: ")),
+            "{text}"
+        );
+        assert!(text.ends_with(advice), "{text}");
+    };
+    advice(
+        client.get::<()>("/api/acme/x").unwrap_err(),
+        "/api/acme/x",
+        PATH,
+    );
+    advice(client.verify().unwrap_err(), "/api/verify", PATH);
+    advice(client.account().unwrap_err(), "/api/account", PATH);
+    server.on("/api/account", Reply::error(400, "bad_request", "no"));
+    advice(client.account().unwrap_err(), "/api/verify", PATH);
+    let link = |name: &str, href: &str| {
+        Reply::json(
+            200,
+            format!(r#"{{"_links": {{"{name}": {{"href": "{href}"}}}}}}"#),
+        )
+    };
+    server.on("/api/verify", link("self", "/api/acme/api_keys/1"));
+    advice(client.account().unwrap_err(), "/api/acme/api_keys/1", PATH);
+    server.on("/api/acme/api_keys/1", link("member", "/api/ada"));
+    advice(client.account().unwrap_err(), "/api/ada", PATH);
+
+    let lite = crate::LITE;
+    advice(client.memberships("acme").unwrap_err(), FULL, WORKSPACE);
+    advice(
+        client.membership_counts("acme").unwrap_err(),
+        FULL,
+        WORKSPACE,
+    );
+    advice(
+        client.memberships_lite("acme").unwrap_err(),
+        lite,
+        WORKSPACE,
+    );
+}
+
+#[test]
+fn a_body_that_is_plain_text_is_the_message() {
+    let long = format!("x{}", "\u{e9}".repeat(40_000));
+    let cut = format!("x{}", "\u{e9}".repeat(299));
+    let texts: [(&str, &str); 8] = [
+        ("Too many API request", "Too many API request"),
+        ("slow down\r\n", "slow down"),
+        ("unauthorized", "unauthorized"),
+        ("  caf\u{e9}: closed ", "caf\u{e9}: closed"),
+        ("a < b", "a < b"),
+        ("null and void", "null and void"),
+        ("two\nlines\u{1b}[2J", "two\\u{a}lines\\u{1b}[2J"),
+        // What is read of a body ends amid a character.
+        (&long, &cut),
+    ];
+    each(texts, |(body, message)| {
+        for content_type in ["text/plain", "application/json"] {
+            let error = error_of(Reply::bytes(429, content_type, *body));
+            assert_eq!(error.kind(), ErrorKind::RateLimited);
+            assert_eq!(
+                (error.api_id(), error.api_message()),
+                (None, Some(*message))
+            );
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("GET /api/x: 429: {message} ("))
+            );
+        }
+    });
+    // It ends amid a character because the connection does.
+    let body = "caf\u{e9}".as_bytes();
+    let error = error_of(Reply::bytes(500, "text/plain", &body[..4]));
+    assert_eq!(error.api_message(), Some("caf"));
+
+    let others: [&[u8]; 17] = [
+        b"",
+        b" \r\n ",
+        b"<h1>Forbidden</h1>",
+        b"\xef\xbb\xbf <!DOCTYPE html>",
+        b"7",
+        b"null",
+        b"true",
+        b"\"slow down\"",
+        b"[\"slow down\"]",
+        b"{}",
+        b"{\"id\": \"slow",
+        b"{slow down}",
+        b"[slow, down",
+        b"\xff\xfe\xff",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        // Binary that begins like text: gzip, and an archive.
+        b"\x1f\x8b\x08\0\0\0\0\0\0\xff\xcb\x48",
+        b"PK\x03\x04\x14\0\0\0\x08\0\xd5\xa1\xff",
+    ];
+    each(others, |body| {
+        let error = error_of(Reply::bytes(418, "text/plain", *body));
+        assert_eq!((error.status(), error.api_message()), (Some(418), None));
+    });
+}
+
+#[test]
+fn times_are_for_people() {
+    let cases = [
+        (1_234, "1.2 s"),
+        (1_999, "2 s"),
+        (1_000, "1 s"),
+        (300, "300 ms"),
+        (1, "1 ms"),
+    ];
+    std::thread::scope(|scope| {
+        for (millis, time) in cases {
+            scope.spawn(move || {
+                let server = serving(Reply::silence());
+                let client = builder(&server)
+                    .attempt_timeout(Duration::from_millis(millis))
+                    .max_retries(0);
+                let error = client.build().unwrap().memberships("acme").unwrap_err();
+                let text = format!("GET {FULL}: no complete response within {time}");
+                let advice = "try later, or raise the timeout";
+                assert_eq!(error.to_string(), format!("{text} ({advice})"));
+            });
+        }
+    });
+    // What is left of a call's time is any number.
+    let server = serving(Reply::silence());
+    let client = builder(&server)
+        .timeout(Duration::from_millis(2_345))
+        .attempt_timeout(Duration::from_millis(900));
+    let error = client.build().unwrap().memberships("acme").unwrap_err();
+    let text = error.to_string();
+    let (_, time) = text.split_once("within ").unwrap();
+    let (number, _) = time.split_once(' ').unwrap();
+    let decimals = number.split_once('.').map_or(0, |(_, digits)| digits.len());
+    assert!(decimals <= 1 && number.parse::<f64>().is_ok(), "{text}");
+}
+
+#[test]
+fn what_is_refused_is_shown_in_quotes() {
+    let client = client(&FakeMode::start());
+    let rule = "must be the name in app.mode.com/<workspace>: ASCII letters, digits, `-`, `_`, `.`";
+    let long = "\u{e9}".repeat(400);
+    let cut = "\u{e9}".repeat(300);
+    let workspaces = [
+        ("acme ", "acme "),
+        ("", ""),
+        ("verify", "verify"),
+        ("a\u{202e}b\n", "a\\u{202e}b\\u{a}"),
+        (&long, &cut),
+        (TOKEN, ""),
+    ];
+    each(&workspaces[..5], |(workspace, shown)| {
+        let error = client.memberships(workspace).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the workspace \"{shown}\" {rule}")
+        );
+    });
+    let error = client.memberships(&format!("{SECRET}/")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("the workspace \"[redacted]/\" {rule}")
+    );
+    let paths = [
+        ("acme?private", "the path \"acme\" must start with /api/"),
+        (
+            "/api//acme",
+            "the path \"/api//acme\" must not have an empty, `.` or `..` segment",
+        ),
+        (
+            "/api/a b",
+            "the path \"/api/a b\" must be printable ASCII without space, quotation marks, `#`, \
+             `<`, `>` and `\\`",
+        ),
+    ];
+    each(paths, |(path, text)| {
+        assert_eq!(client.get::<()>(path).unwrap_err().to_string(), *text);
+    });
+}
+
+#[test]
+fn get_tells_what_the_callers_type_lacks() {
+    #[derive(Debug, Deserialize)]
+    struct Group {
+        #[serde(rename = "name")]
+        _name: String,
+        #[serde(rename = "state")]
+        _state: State,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum State {
+        Active,
+        Banned,
+    }
+    let server = FakeMode::start();
+    let text_of = |body: &str| {
+        server.on("/api/x", Reply::json(200, body));
+        let error = client(&server).get::<Vec<Group>>("/api/x").unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Decode, 1));
+        assert!(std::error::Error::source(&error).is_none());
+        error.to_string()
+    };
+    let cases = [
+        (
+            "[{\"state\": \"active\"}]",
+            "missing field `name` at line 1 column 20",
+        ),
+        (
+            "[{\"names\": 1, \"name\": \"x\"}]",
+            "missing field `state` at line 1 column 26",
+        ),
+        (
+            "[\n{\"name\": true}]",
+            "unexpected JSON: expected a string at line 2 column 13",
+        ),
+        (
+            r#"[{"name": "x", "state": "alice@example.com"}]"#,
+            "unexpected JSON: expected `active` or `banned` at line 1 column 43",
+        ),
+        (
+            "{}",
+            "unexpected JSON: expected a sequence at line 1 column 0",
+        ),
+        ("[", "JSON that ends too early at line 1 column 1"),
+        ("alice", "not JSON at line 1 column 1"),
+    ];
+    each(cases, |(body, text)| {
+        let advice = "the type that `get` reads into must fit the response";
+        let text = format!("GET /api/x: cannot read the response: {text} ({advice})");
+        assert_eq!(text_of(body), text);
+    });
+    assert!(text_of("<html>").contains("it is an HTML page, not JSON"));
+    let _ = (State::Active, State::Banned);
 }

@@ -10,6 +10,8 @@ mod leaks;
 mod listing;
 mod load;
 mod model;
+#[cfg(feature = "rustls")]
+mod proxy;
 mod retry;
 mod rooms;
 mod surface;
@@ -17,6 +19,7 @@ mod surface;
 mod tls;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
@@ -49,7 +52,7 @@ fn client(server: &FakeMode) -> Client {
     builder(server).build().unwrap()
 }
 
-/// A server with one answer to `GET /api/acme/memberships`.
+/// A server with one response to `GET /api/acme/memberships`.
 fn serving(reply: Reply) -> FakeMode {
     let server = FakeMode::start();
     server.on(FULL, reply);
@@ -67,12 +70,13 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// Runs `check` on every case. Fails if any case does, and names each one that does.
+/// Runs `check` on every case. Fails if any case does, and names each one that does, in 200
+/// characters at most.
 fn each<T: Debug>(cases: impl IntoIterator<Item = T>, check: impl Fn(&T)) {
     let failed: Vec<String> = cases
         .into_iter()
         .filter(|case| catch_unwind(AssertUnwindSafe(|| check(case))).is_err())
-        .map(|case| format!("{case:?}"))
+        .map(|case| format!("{case:?}").chars().take(200).collect())
         .collect();
     assert!(
         failed.is_empty(),
@@ -88,13 +92,23 @@ fn rows(people: std::ops::Range<usize>) -> String {
     people.map(row).collect::<Vec<_>>().join(",")
 }
 
-/// Runs the test `name` again in a process of its own, with these variables and no proxy variables, and with `MODE_IT`
-/// set. Returns whether this is that process. `TEST_RUNNER` names the emulator that runs this program, if the system
-/// cannot do so by itself.
+/// Runs the test `name` again in a process of its own. Returns whether this is that process.
 fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
-    if env::var_os("MODE_IT").is_some() {
-        return true;
+    let is_here = is_own_process();
+    if !is_here {
+        run_in_own_process(name, variables);
     }
+    is_here
+}
+
+fn is_own_process() -> bool {
+    env::var_os("MODE_IT").is_some()
+}
+
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set. `TEST_RUNNER` names the emulator that runs this program,
+/// if the system cannot do so by itself.
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
     let program = env::current_exe().unwrap();
     let mut command = match env::var_os("TEST_RUNNER") {
         None => Command::new(program),
@@ -104,8 +118,11 @@ fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
             command
         }
     };
-    // Before the variables: Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove either.
-    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+    // Before the variables: Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove
+    // either.
+    let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+    let keys = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
+    for name in proxies.into_iter().chain(keys) {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
     let Output {
@@ -115,12 +132,11 @@ fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
     } = command
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .unwrap();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
-    false
 }
