@@ -105,31 +105,40 @@ fn is_own_process() -> bool {
     env::var_os("MODE_IT").is_some()
 }
 
-/// Runs the test `name` again in a process of its own, with these variables, without others that name
-/// a proxy or a key, and with `MODE_IT` set. `TEST_RUNNER` names the emulator that runs this program,
-/// if the system cannot do so by itself.
-fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
-    let program = env::current_exe().unwrap();
-    let mut command = match env::var_os("TEST_RUNNER") {
+/// A process that runs `program`, without the variables that name a proxy or a key. `TEST_RUNNER` names
+/// the emulator that runs it, if the system cannot do so by itself.
+fn process(program: impl AsRef<OsStr>) -> Command {
+    let mut process = match env::var_os("TEST_RUNNER") {
         None => Command::new(program),
         Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(program);
-            command
+            let mut process = Command::new(runner);
+            process.arg(program);
+            process
         }
     };
-    // Before the variables: Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove
-    // either.
-    let proxies = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
-    let keys = ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"];
-    for name in proxies.into_iter().chain(keys) {
-        command.env_remove(name).env_remove(name.to_lowercase());
+    for name in [
+        "ALL_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "MODE_API_TOKEN",
+        "MODE_API_SECRET",
+        "MODE_WORKSPACE",
+        "MODE_BASE_URL",
+    ] {
+        process.env_remove(name).env_remove(name.to_lowercase());
     }
+    process
+}
+
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set.
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
     let Output {
         status,
         stdout,
         stderr,
-    } = command
+    } = process(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
