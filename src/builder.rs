@@ -23,13 +23,10 @@ impl Client {
     /// if a proxy variable cannot be used, or if the crate was built without the feature `rustls`.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
-        let ClientBuilder {
-            credentials,
-            settings,
-            ..
-        } = Self::builder(credentials);
-        let origin = Origin::https("app.mode.com");
-        Self(Arc::new(Transport::new(&credentials, origin, settings)))
+        let builder = Self::builder(credentials);
+        let origin = Origin::new("https", "app.mode.com", "app.mode.com");
+        let transport = Transport::new(&builder.credentials, origin, builder.settings);
+        Self(Arc::new(transport))
     }
 
     /// Makes a client from environment variables. This is [`ClientBuilder::from_env()`] and
@@ -80,6 +77,9 @@ impl Client {
         }
     }
 }
+
+/// A longer timeout counts as this one, a year: clocks and sockets overflow somewhere above it.
+const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
 
 /// The settings of a [`Client`].
 ///
@@ -135,14 +135,14 @@ impl ClientBuilder {
     /// Sets the longest time that one call may take, with all of its attempts, waits and pages.
     /// Default: 60 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.settings.timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
     /// Sets the longest time that one attempt may take, from looking up the host name to the last byte
     /// of the response. Default: 30 s. Connecting may take 10 s of it at most.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.attempt_timeout = timeout;
+        self.settings.attempt_timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -228,18 +228,14 @@ impl ClientBuilder {
     ///   printable ASCII, space and tab;
     /// * for a proxy variable that applies to the base URL and cannot be used.
     pub fn build(self) -> Result<Client> {
-        let Self {
-            credentials,
-            base_url,
-            settings,
-        } = self;
-        let origin = Origin::parse(&base_url)?;
+        let settings = self.settings;
+        let origin = Origin::parse(&self.base_url)?;
         if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
             let text = "a timeout of zero would fail every call";
             return Err(Error::invalid_input(text));
         }
         input::check_user_agent(&settings.user_agent)?;
-        let transport = Transport::new(&credentials, origin, settings);
+        let transport = Transport::new(&self.credentials, origin, settings);
         transport.check()?;
         Ok(Client(Arc::new(transport)))
     }

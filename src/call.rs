@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::retry::{self, Retry};
-use crate::transport::{MAX_TIMEOUT, Transport};
+use crate::transport::Transport;
 
 /// One call. All requests that are made for it share its deadline.
 pub(crate) struct Call<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn start(transport: &'a Transport) -> Result<Self> {
         transport.check()?;
-        let deadline = Instant::now() + transport.settings.timeout.min(MAX_TIMEOUT);
+        let deadline = Instant::now() + transport.settings.timeout;
         Ok(Self {
             transport,
             deadline,
@@ -26,9 +26,7 @@ impl<'a> Call<'a> {
     /// GETs `path`, with retries, and reads the body of the response. What cannot be read is not
     /// asked for again.
     pub(crate) fn get<T>(&self, path: &str, mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
-        let Transport {
-            settings, redactor, ..
-        } = self.transport;
+        let settings = &self.transport.settings;
         let mut attempts = 0_u32;
         loop {
             let time_left = self.time_left();
@@ -40,24 +38,17 @@ impl<'a> Call<'a> {
                 Err(error) => error,
             };
             let path = path.split('?').next().unwrap_or_default();
-            error.0.request = format!("GET {}: ", redactor.clean(path));
+            error.0.request = format!("GET {}: ", self.transport.redactor.clean(path));
             error.0.attempts = attempts;
             let fraction = retry::random_fraction();
-            let wait = settings
-                .policy
-                .wait(&error, retries, fraction, self.time_left());
-            let Some(delay) = wait else {
+            let wait = settings.policy.wait(&error, retries, fraction);
+            let Some(delay) = wait.filter(|delay| *delay < self.time_left()) else {
                 return Err(error);
             };
-            let retry = Retry {
-                attempt: attempts,
-                delay,
-                error: &error,
-            };
-            settings
-                .on_retry
-                .iter()
-                .for_each(|on_retry| on_retry(&retry));
+            if let Some(on_retry) = &settings.on_retry {
+                let error = &error;
+                on_retry(&Retry { delay, error });
+            }
             // `on_retry` took time, too.
             if delay >= self.time_left() {
                 return Err(error);

@@ -100,7 +100,7 @@ impl Client {
         let mut path = String::from("/api/verify");
         for link in ["self", "member"] {
             let Linked { links } = call.get(&path, object)?;
-            let href = links.as_ref().and_then(|links| links.href(link));
+            let href = links.href(link);
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
             match href.filter(is_usable) {
                 Some(href) => path = href.into(),
@@ -211,41 +211,26 @@ impl Client {
         for form in forms {
             let path = format!("{path}{form}");
             let mut listing = Listing::default();
-            match call.get(&path, |body| listing.add(body)) {
-                Err(error) if error.status() == Some(404) => missing = missing.or(Some(error)),
-                first => return further_pages(&call, &path, listing, first?),
+            let mut next = match call.get(&path, |body| listing.add(body)) {
+                Err(error) if error.status() == Some(404) => {
+                    missing = missing.or(Some(error));
+                    continue;
+                }
+                first => first?,
+            };
+            while let Some(page) = next {
+                let path = format!("{path}?page={page}");
+                next = match call.get(&path, |body| listing.add(body)) {
+                    Err(error) if error.status() == Some(404) => listing.end_at(error)?,
+                    further => further?,
+                };
             }
+            return Ok(listing.rows);
         }
         let missing = missing.unwrap_or_else(|| ErrorKind::NotFound.into());
         let advice = "check the workspace name, the one in app.mode.com/<workspace>";
         Err(missing.with_advice(advice))
     }
-}
-
-/// Asks for the pages from `next` on.
-fn further_pages<R: Rows>(
-    call: &Call<'_>,
-    path: &str,
-    mut listing: Listing<R>,
-    mut next: Option<u64>,
-) -> Result<R> {
-    while let Some(page) = next {
-        let response = call.get(&format!("{path}?page={page}"), |body| listing.add(body));
-        next = match response {
-            Err(error) if error.status() == Some(404) && listing.is_counted() => {
-                let mut incomplete = listing.incomplete();
-                incomplete.0.request = error.0.request;
-                incomplete.0.attempts = error.0.attempts;
-                return Err(incomplete);
-            }
-            // Mode's own 404 is the end of a listing that it does not count.
-            Err(error) if error.status() == Some(404) && error.api_id() == Some("not_found") => {
-                None
-            }
-            response => response?,
-        };
-    }
-    Ok(listing.rows)
 }
 
 fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {

@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::MAX_HEADER;
 use crate::redact::Redactor;
 
+const TOKEN: &str = "MODE_API_TOKEN";
+const SECRET: &str = "MODE_API_SECRET";
+
 /// The token and the secret of a Mode API key.
 ///
 /// Nothing shows them: `Debug` prints `Credentials { .. }`, and there is neither a `Display` nor a
@@ -44,9 +47,8 @@ impl Credentials {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(token: impl Into<String>, secret: impl Into<String>) -> Result<Self> {
-        let (token, secret) = (token.into(), secret.into());
-        check("token", &token)?;
-        check("secret", &secret)?;
+        let token = check("token", token.into())?;
+        let secret = check("secret", secret.into())?;
         Ok(Self { token, secret })
     }
 
@@ -64,19 +66,18 @@ impl Credentials {
     /// ```
     pub fn from_env() -> Result<Self> {
         let read = |variable| env::var_os(variable).filter(|value| !value.is_empty());
-        let variables = ["MODE_API_TOKEN", "MODE_API_SECRET"];
-        let [Some(token), Some(secret)] = variables.map(read) else {
-            let missing = variables
-                .into_iter()
-                .filter(|variable| read(variable).is_none());
-            let names: Vec<&str> = missing.collect();
-            let text = format!("missing credentials: set {}", names.join(" and "));
-            return Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""));
+        let missing = match (read(TOKEN), read(SECRET)) {
+            (Some(token), Some(secret)) => {
+                let token = check_variable("token", TOKEN, token)?;
+                let secret = check_variable("secret", SECRET, secret)?;
+                return Ok(Self { token, secret });
+            }
+            (None, Some(_)) => TOKEN,
+            (Some(_), None) => SECRET,
+            (None, None) => "MODE_API_TOKEN and MODE_API_SECRET",
         };
-        Ok(Self {
-            token: checked("token", "MODE_API_TOKEN", token)?,
-            secret: checked("secret", "MODE_API_SECRET", secret)?,
-        })
+        let text = format!("missing credentials: set {missing}");
+        Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""))
     }
 
     /// The value of the `Authorization` header.
@@ -91,30 +92,25 @@ impl Credentials {
     }
 }
 
-fn check(name: &str, value: &str) -> Result<()> {
-    let fault = if value.is_empty() {
-        "is empty"
-    } else if value.ends_with(['\n', '\r']) {
-        "ends with a newline: trim it"
-    } else if value.len() > MAX_HEADER {
-        "is longer than 8192 bytes"
-    } else if value.contains(char::is_control) {
-        "contains a control character"
-    } else if name == "token" && value.contains(':') {
-        "must not contain `:`"
-    } else {
-        return Ok(());
+/// Returns the value if it is fit to be the token or the secret.
+fn check(name: &str, value: String) -> Result<String> {
+    let fault = match &*value {
+        "" => "is empty",
+        it if it.ends_with(['\n', '\r']) => "ends with a newline: trim it",
+        it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
+        it if it.contains(char::is_control) => "contains a control character",
+        it if name == "token" && it.contains(':') => "must not contain `:`",
+        _ => return Ok(value),
     };
     Err(Error::invalid_input(format!("the {name} {fault}")))
 }
 
-/// Checks what stands in an environment variable, and names the variable if it is refused.
-fn checked(name: &str, variable: &str, value: OsString) -> Result<String> {
-    let value = value
-        .into_string()
-        .map_err(|_| Error::invalid_input(format!("{variable} is not Unicode")))?;
-    check(name, &value).map_err(|error| error.with_advice(format!("correct {variable}")))?;
-    Ok(value)
+/// Does the same for what stands in an environment variable. An error names the variable.
+fn check_variable(name: &str, variable: &str, value: OsString) -> Result<String> {
+    let Ok(value) = value.into_string() else {
+        return Err(Error::invalid_input(format!("{variable} is not Unicode")));
+    };
+    check(name, value).map_err(|error| error.with_advice(format!("correct {variable}")))
 }
 
 impl fmt::Debug for Credentials {

@@ -88,7 +88,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// What to do about it, unless something that fits better is known.
-    fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::InvalidInput => "correct the argument or the setting",
             Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",

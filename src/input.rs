@@ -11,6 +11,9 @@ pub(crate) const MAX_HEADER: usize = 8192;
 const BASE_URL_RULE: &str = "the base URL must be an https origin such as https://app.mode.com, or \
     http for localhost and loopback addresses: scheme, host, perhaps a port, and nothing else";
 
+const WORKSPACE_RULE: &str =
+    "must be the name in app.mode.com/<workspace>: ASCII letters, digits, `-`, `_`, `.`";
+
 /// The place that requests go to: scheme, host and perhaps a port, all in lower case.
 pub(crate) struct Origin {
     pub(crate) url: String,
@@ -20,12 +23,14 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn https(host: &str) -> Self {
+    /// Takes parts that are known to be sound.
+    pub(crate) fn new(scheme: &str, authority: &str, host: &str) -> Self {
+        let address = host.trim_matches(['[', ']']).parse();
         Self {
-            url: format!("https://{host}"),
+            url: format!("{scheme}://{authority}"),
             host: host.into(),
-            is_secure: true,
-            is_loopback: false,
+            is_secure: scheme == "https",
+            is_loopback: host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback()),
         }
     }
 
@@ -44,22 +49,13 @@ impl Origin {
         };
         let is_number = port.bytes().all(|b| b.is_ascii_digit());
         let is_port = is_number && matches!(port.parse(), Ok(1..=u16::MAX));
-        let ipv6 = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let is_host = match ipv6 {
-            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        let is_host = match host.strip_prefix('[') {
+            Some(ipv6) => ipv6.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
             None => matches!(host.len(), 1..=253) && host.bytes().all(is_name_byte),
         };
-        let address = ipv6.unwrap_or(host).parse();
-        let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
-        let is_known = scheme == "https" || scheme == "http" && is_loopback;
-        (is_known && is_host && is_port).then(|| Self {
-            url: format!("{scheme}://{authority}"),
-            host: host.into(),
-            is_secure: scheme == "https",
-            is_loopback,
-        })
+        let origin = Self::new(scheme, authority, host);
+        let is_known = origin.is_secure || scheme == "http" && origin.is_loopback;
+        (is_known && is_host && is_port).then_some(origin)
     }
 }
 
@@ -69,15 +65,11 @@ fn is_name_byte(b: u8) -> bool {
 
 /// Returns the path of a workspace's listing, if `workspace` can be the name of one.
 pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String> {
-    if workspace.len() > 255
-        || !workspace.bytes().all(is_name_byte)
-        || matches!(workspace, "" | "." | ".." | "account" | "verify")
-    {
+    let is_reserved = matches!(workspace, "" | "." | ".." | "account" | "verify");
+    if is_reserved || workspace.len() > 255 || !workspace.bytes().all(is_name_byte) {
         let shown = redactor.clean(workspace);
-        return Err(Error::invalid_input(format!(
-            "the workspace \"{shown}\" must be the name in app.mode.com/<workspace>: \
-             ASCII letters, digits, `-`, `_`, `.`"
-        )));
+        let text = format!("the workspace \"{shown}\" {WORKSPACE_RULE}");
+        return Err(Error::invalid_input(text));
     }
     Ok(format!("/api/{workspace}/memberships"))
 }
@@ -85,25 +77,23 @@ pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String
 /// Refuses anything but a plain absolute path below `/api/`, with or without a query.
 pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
     let is_plain = |b: u8| b.is_ascii_graphic() && !b"#\\\"<>`".contains(&b);
+    let is_odd = |segment| matches!(segment, "" | "." | "..");
     let path = target.split('?').next().unwrap_or_default();
     let decoded = path.to_ascii_lowercase().replace("%2e", ".");
     let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
     let mut segments = decoded.split('/').skip(1);
-    let fault = if !target.bytes().all(is_plain) {
-        "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
-    } else if target.len() > MAX_HEADER {
-        "must not be longer than 8192 characters"
-    } else if !target.starts_with("/api/") {
-        "must start with /api/"
-    } else if segments.any(|segment| matches!(segment, "" | "." | "..")) {
-        "must not have an empty, `.` or `..` segment"
-    } else {
-        return Ok(());
+    let fault = match target {
+        it if !it.bytes().all(is_plain) => {
+            "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
+        }
+        it if it.len() > MAX_HEADER => "must not be longer than 8192 characters",
+        it if !it.starts_with("/api/") => "must start with /api/",
+        _ if segments.any(is_odd) => "must not have an empty, `.` or `..` segment",
+        _ => return Ok(()),
     };
     let shown = redactor.clean(path);
-    Err(Error::invalid_input(format!(
-        "the path \"{shown}\" {fault}"
-    )))
+    let text = format!("the path \"{shown}\" {fault}");
+    Err(Error::invalid_input(text))
 }
 
 /// Refuses a user agent that is not fit for a header.

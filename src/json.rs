@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
@@ -33,18 +33,19 @@ pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
 /// is shown only if the body contains it as a key or not at all.
 pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let text = as_text(body)?;
-    let is_key = |end| text.get(end..).is_some_and(|rest| rest.starts_with("\":"));
-    let is_safe = |word: &str| {
-        let mut places = text.match_indices(word);
-        word.len() < 2 || places.all(|(at, _)| is_key(at + word.len()))
-    };
-    // An escape may hide a word.
-    let has_escapes = text.contains("\\u");
-    let is_shown = |words: &str| {
-        let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
-        !has_escapes && words.all(is_safe)
-    };
     serde_json::from_str(text).map_err(|error| {
+        // A type may change the case of what it quotes.
+        let text = text.to_lowercase();
+        let is_safe = |word: &str| {
+            let keys = text.matches(&format!("{word}\":")).count();
+            word.len() < 2 || text.matches(word).count() == keys
+        };
+        let is_shown = |words: &str| {
+            let words = words.to_lowercase();
+            let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+            // An escape may hide a word.
+            !text.contains("\\u") && words.all(is_safe)
+        };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
@@ -60,18 +61,19 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
         let advice = "a sign-in page or something else in between answers: check the base URL";
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
-    let position = format!(" at line {} column {}", error.line(), error.column());
+    let position = match error.line() {
+        0 => String::new(),
+        line => format!(" at line {line} column {}", error.column()),
+    };
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     let missing = words.strip_prefix("missing field ");
-    let expected = words
-        .rsplit_once(", expected ")
-        .map(|(_, expected)| expected);
+    let expected = words.rsplit_once(", expected ");
     let what: String = match (error.classify(), missing, expected) {
         (Category::Eof, ..) => "JSON that ends too early".into(),
         (Category::Syntax | Category::Io, ..) => "not JSON".into(),
         (Category::Data, Some(it), _) if is_shown(it) => format!("missing field {it}"),
-        (Category::Data, None, Some(it)) if is_shown(it) => {
+        (Category::Data, None, Some((_, it))) if is_shown(it) => {
             format!("unexpected JSON: expected {it}")
         }
         (Category::Data, ..) => "unexpected JSON".into(),
@@ -91,6 +93,7 @@ pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// An object that is read into `T`. Without it, a derived `Deserialize` would also take an array,
 /// field by field.
+#[derive(Default)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -116,14 +119,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// The links of any object.
 #[derive(Deserialize)]
 pub(crate) struct Linked {
-    #[serde(rename = "_links")]
-    pub(crate) links: Option<Json>,
+    #[serde(default, rename = "_links")]
+    pub(crate) links: Json,
 }
 
 /// Any JSON. `serde_json::Value` would not do: if another crate switches on serde_json's
 /// `raw_value`, a response of 20 kB overflows the stack with it.
-#[derive(Hash)]
+#[derive(Default, Hash)]
 pub(crate) enum Json {
+    #[default]
     Null,
     /// A text or a whole number.
     Plain(String),
@@ -150,10 +154,10 @@ impl Json {
         }
     }
 
-    fn number(text: String) -> Self {
+    fn number(text: &str) -> Self {
         let is_whole = text.parse::<u64>().is_ok() || text.parse::<i64>().is_ok();
         let json = if is_whole { Self::Plain } else { Self::Other };
-        json(text)
+        json(text.into())
     }
 
     /// The `href` of one of these links, as HAL writes them.
@@ -166,14 +170,10 @@ impl Json {
         match self {
             Self::Null => String::new(),
             Self::Plain(text) | Self::Other(text) => text.clone(),
-            Self::Array(items) => {
-                let items: Vec<String> = items.iter().map(Self::words).collect();
-                items.join(", ")
-            }
+            Self::Array(items) => items.iter().map(Self::words).collect::<Vec<_>>().join(", "),
             Self::Object(fields) => {
                 let field = |(name, value): (&String, &Self)| format!("{name}: {}", value.words());
-                let fields: Vec<String> = fields.iter().map(field).collect();
-                fields.join("; ")
+                fields.iter().map(field).collect::<Vec<_>>().join("; ")
             }
         }
     }
@@ -218,24 +218,15 @@ impl<'de> Visitor<'de> for Any {
         Ok(Json::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Json::Array(array))
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Json, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Json::Array)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut fields = BTreeMap::new();
-        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
-            match value {
-                // This is a number, if another crate has switched on `arbitrary_precision`.
-                Json::Plain(text) if name == "$serde_json::private::Number" => {
-                    return Ok(Json::number(text));
-                }
-                value => fields.insert(name, value),
-            };
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Json, A::Error> {
+        let fields = BTreeMap::deserialize(MapAccessDeserializer::new(entries))?;
+        // This is a number, if another crate has switched on `arbitrary_precision`.
+        if let Some(Json::Plain(number)) = fields.get("$serde_json::private::Number") {
+            return Ok(Json::number(number));
         }
         Ok(Json::Object(fields))
     }

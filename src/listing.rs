@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
-use std::mem;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, Visitor};
@@ -47,26 +46,25 @@ impl Rows for MembershipCounts {
 }
 
 /// The fields that tell a member from others. The first of them that a row has is its identity.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Identity {
-    member_token: Option<Json>,
+    member_token: Json,
     #[serde(rename = "_links")]
-    links: Option<Json>,
-    member_username: Option<Json>,
-    username: Option<Json>,
-    email: Option<Json>,
+    links: Json,
+    member_username: Json,
+    username: Json,
+    email: Json,
 }
 
 impl Rows for Vec<Option<u64>> {
     type Row<'de> = Object<Identity>;
 
     fn push(&mut self, Object(row): Object<Identity>) {
-        let link = row.links.as_ref().and_then(|links| links.href("self"));
-        let name = [&row.member_username, &row.username];
-        let name = name.into_iter().flatten().find_map(Json::text);
-        let [token, email] = [&row.member_token, &row.email].map(Option::as_ref);
-        let [token, email] = [token, email].map(|value| value?.text());
-        let mut identity = [token, link, name, email].into_iter().enumerate();
+        let name = row.member_username.text().or(row.username.text());
+        let link = row.links.href("self");
+        let identity = [row.member_token.text(), link, name, row.email.text()];
+        let mut identity = identity.into_iter().enumerate();
         self.push(identity.find(|(_, text)| text.is_some()).map(digest));
     }
 }
@@ -93,16 +91,17 @@ struct Counters {
     total_count: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PageLinks {
-    next_page: Option<Json>,
+    #[serde(default)]
+    next_page: Json,
 }
 
-const EMBEDDED: &str = "_embedded";
-const MEMBERSHIPS: &str = "memberships";
+/// Where the rows of a whole page are, unless it is an array.
+const PATH: &[&str] = &["_embedded", "memberships"];
 
-/// Reads the part of a page that holds the rows, or has them below this field.
-struct Reader<'a, R>(&'static str, &'a mut Listing<R>);
+/// Reads the part of a page that is the rows, or has them at the end of this path.
+struct Reader<'a, R>(&'static [&'static str], &'a mut Listing<R>);
 
 impl<'de, R: Rows> DeserializeSeed<'de> for Reader<'_, R> {
     type Value = ();
@@ -116,15 +115,15 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            EMBEDDED => "an array of memberships or an object with `_embedded`",
-            MEMBERSHIPS => "an object with `memberships`",
+        f.write_str(match self.0.len() {
+            2 => "an array of memberships or an object with `_embedded`",
+            1 => "an object with `memberships`",
             _ => "an array of memberships",
         })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        if self.0 == MEMBERSHIPS {
+        if self.0.len() == 1 {
             return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         }
         let Self(_, listing) = self;
@@ -140,38 +139,34 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let below = match self.0 {
-            EMBEDDED => MEMBERSHIPS,
-            MEMBERSHIPS => "",
-            _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
+        let Self([field, below @ ..], listing) = self else {
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
         };
-        let Self(field, listing) = self;
-        let mut is_found = false;
+        let is_whole_page = below.len() == 1;
+        let mut rows = None;
         while let Some(Text(name)) = fields.next_key()? {
-            if name == field {
-                if mem::replace(&mut is_found, true) {
-                    return Err(A::Error::duplicate_field(field));
+            match &*name {
+                name if name == *field => match rows {
+                    None => rows = Some(fields.next_value_seed(Reader(below, listing))?),
+                    Some(()) => return Err(A::Error::duplicate_field(field)),
+                },
+                "pagination" if is_whole_page => {
+                    if let Some(Object::<Counters>(counters)) = fields.next_value()? {
+                        listing.total_pages = counters.total_pages.or(listing.total_pages);
+                        listing.total_count = counters.total_count.or(listing.total_count);
+                    }
                 }
-                fields.next_value_seed(Reader(below, listing))?;
-            } else if name == "pagination" && field == EMBEDDED {
-                if let Some(Object::<Counters>(counters)) = fields.next_value()? {
-                    listing.total_pages = counters.total_pages.or(listing.total_pages);
-                    listing.total_count = counters.total_count.or(listing.total_count);
+                "_links" if is_whole_page => {
+                    let links: Option<Object<PageLinks>> = fields.next_value()?;
+                    let Object(PageLinks { next_page }) = links.unwrap_or_default();
+                    // A link that is not an object asks for a page that may not be there, to be safe.
+                    let target = next_page.get("href").unwrap_or(&next_page);
+                    listing.has_next_link = !matches!(target, Json::Null);
                 }
-            } else if name == "_links" && field == EMBEDDED {
-                let links: Option<Object<PageLinks>> = fields.next_value()?;
-                let link = links.and_then(|Object(links)| links.next_page);
-                // A link that is not an object asks for a page that may not be there, to be safe.
-                let leads_on = |link: Json| !matches!(link.get("href"), Some(Json::Null));
-                listing.has_next_link = link.is_some_and(leads_on);
-            } else {
-                fields.next_value::<IgnoredAny>()?;
+                _ => drop(fields.next_value::<IgnoredAny>()?),
             }
         }
-        if is_found {
-            return Ok(());
-        }
-        Err(A::Error::missing_field(field))
+        rows.ok_or_else(|| A::Error::missing_field(field))
     }
 }
 
@@ -196,11 +191,9 @@ impl<R: Rows> Listing<R> {
     /// Adds the next page. Returns the number of the page to ask for after it, or `None` if the
     /// listing is whole.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        let mut digests = Vec::new();
-        if self.page > 0 {
-            digests = read_digests(body)?;
-        }
-        self.repeated = digests.iter().map(|it| self.earlier.contains(it)).collect();
+        let digests = (self.page > 0).then(|| read_digests(body)).transpose()?;
+        let repeated = digests.iter().flatten().map(|it| self.earlier.contains(it));
+        self.repeated = repeated.collect();
         self.read(body)?;
         let newcomers = self.rows_read - self.repeated.iter().filter(|is| **is).count();
         self.members += newcomers as u64;
@@ -211,10 +204,8 @@ impl<R: Rows> Listing<R> {
         let is_before_end = |pages| self.page < pages;
         let more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
         if more && newcomers > 0 {
-            if self.page == 1 {
-                digests = read_digests(body)?;
-            }
-            self.earlier.extend(digests);
+            let digests = digests.map_or_else(|| read_digests(body), Ok);
+            self.earlier.extend(digests?);
             return Ok(Some(self.page + 1));
         }
         let is_all_old = self.rows_read > 0 && newcomers == 0;
@@ -230,7 +221,7 @@ impl<R: Rows> Listing<R> {
 
     fn read(&mut self, body: &[u8]) -> Result<()> {
         (self.rows_read, self.has_next_link) = (0, false);
-        json::read_with(body, Reader(EMBEDDED, self)).map_err(|mut error| {
+        json::read_with(body, Reader(PATH, self)).map_err(|mut error| {
             if self.is_in_row {
                 error.0.text += &format!(", in row {}", self.rows_read + 1);
             }
@@ -238,13 +229,23 @@ impl<R: Rows> Listing<R> {
         })
     }
 
-    /// Whether the server counts the pages. Then a missing page is an error, otherwise it is the end.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.total_pages.or(self.total_count).is_some()
+    /// Ends with a page that is missing, or says that it must not be missing. `error` is its 404.
+    pub(crate) fn end_at(&self, error: Error) -> Result<Option<u64>> {
+        if self.total_pages.or(self.total_count).is_some() {
+            let mut incomplete = self.incomplete();
+            incomplete.0.request = error.0.request;
+            incomplete.0.attempts = error.0.attempts;
+            return Err(incomplete);
+        }
+        // Mode's own 404 is the end of a listing that it does not count.
+        match error.api_id() {
+            Some("not_found") => Ok(None),
+            _ => Err(error),
+        }
     }
 
     /// The error for a listing that ends before the server's counters say so.
-    pub(crate) fn incomplete(&self) -> Error {
+    fn incomplete(&self) -> Error {
         let pages = self.total_pages.unwrap_or_default();
         let text = match self.total_count {
             Some(total) => format!("{} of {total}", self.members),

@@ -114,11 +114,10 @@ impl MembershipState {
 
 impl From<&str> for MembershipState {
     fn from(text: &str) -> Self {
-        // The common state costs no allocation.
-        if text == "active" {
-            Self::ACTIVE
-        } else {
-            Self(Cow::Owned(text.to_owned()))
+        match text {
+            // The common state costs no allocation.
+            "active" => Self::ACTIVE,
+            _ => text.to_owned().into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Makes text from outside fit to print. Pure.
 
+use base64::engine::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
 /// The most characters that are kept of a text from outside.
@@ -11,11 +12,10 @@ pub(crate) struct Redactor(Vec<String>);
 impl Redactor {
     pub(crate) fn new(token: &str, secret: &str) -> Self {
         let plain = [token.into(), secret.into(), format!("{token}:{secret}")];
-        let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD]
-            .into_iter()
-            .flat_map(|engine| plain.each_ref().map(|text| engine.encode(text)));
-        let mut spellings: Vec<String> = encoded.collect();
-        spellings.extend(plain);
+        let encode = |base64: GeneralPurpose| plain.each_ref().map(|text| base64.encode(text));
+        let standard = encode(BASE64_STANDARD_NO_PAD);
+        let url_safe = encode(BASE64_URL_SAFE_NO_PAD);
+        let mut spellings = [plain, standard, url_safe].concat();
         // One or two characters hide nowhere: blanking them would only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)
@@ -32,26 +32,23 @@ impl Redactor {
         blanked.chars().take(MAX_CHARACTERS).map(escape).collect()
     }
 
-    /// Places that overlap are blanked as one, so that no end of a secret is left over.
+    /// Places that overlap or touch are blanked as one, so that no end of a secret is left over.
     fn blank(&self, text: &str) -> String {
-        let mut is_hidden = vec![false; text.len()];
-        for spelling in &self.0 {
-            let places = text.as_bytes().windows(spelling.len()).enumerate();
-            for (start, _) in places.filter(|(_, bytes)| *bytes == spelling.as_bytes()) {
-                let place = is_hidden.iter_mut().skip(start).take(spelling.len());
-                place.for_each(|hidden| *hidden = true);
-            }
-        }
         let mut blanked = String::with_capacity(text.len());
+        let mut hidden_until = 0;
         let mut was_hidden = false;
         for (at, c) in text.char_indices() {
-            let hidden = is_hidden.get(at) == Some(&true);
-            match (hidden, was_hidden) {
+            let rest = text.get(at..).unwrap_or_default();
+            let spellings = self.0.iter().filter(|spelling| rest.starts_with(*spelling));
+            let longest = spellings.map(String::len).max();
+            hidden_until = hidden_until.max(longest.map_or(0, |length| at + length));
+            let is_hidden = at < hidden_until;
+            match (is_hidden, was_hidden) {
                 (false, _) => blanked.push(c),
                 (true, false) => blanked.push_str("[redacted]"),
                 (true, true) => {}
             }
-            was_hidden = hidden;
+            was_hidden = is_hidden;
         }
         blanked
     }

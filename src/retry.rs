@@ -10,7 +10,6 @@ use crate::error::Error;
 /// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry) gets one.
 #[derive(Debug)]
 pub struct Retry<'a> {
-    pub(crate) attempt: u32,
     pub(crate) delay: Duration,
     pub(crate) error: &'a Error,
 }
@@ -19,7 +18,7 @@ impl Retry<'_> {
     /// Returns the number of this retry of the request; 1 is the first.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.attempt
+        self.error.attempts()
     }
 
     /// Returns how long the wait will be.
@@ -46,33 +45,22 @@ pub(crate) struct Policy {
 impl Policy {
     /// Returns the wait before retry `n` (from 0) of a request that failed with `error`, or `None` if
     /// it is not to be sent again. `random_fraction` is in `0.0..1.0`.
-    pub(crate) fn wait(
-        &self,
-        error: &Error,
-        n: u32,
-        random_fraction: f64,
-        time_left: Duration,
-    ) -> Option<Duration> {
+    ///
+    /// The wait has full jitter. After a rate limit that names no time, it is long enough that three
+    /// waits outlast Mode's window of 10 s.
+    pub(crate) fn wait(&self, error: &Error, n: u32, random_fraction: f64) -> Option<Duration> {
         let hint = error.retry_after();
         if !error.is_retryable() || n >= self.max_retries || hint > Some(self.max_delay) {
             return None;
         }
-        let outlasts_window = error.status() == Some(429) && hint.is_none();
-        let jittered = self.backoff(n, outlasts_window, random_fraction);
-        let wait = jittered.max(hint.unwrap_or_default());
-        (wait < time_left).then_some(wait)
-    }
-
-    /// Full jitter; after a rate limit that names no time, waits that outlast Mode's window of 10 s.
-    fn backoff(&self, n: u32, outlasts_window: bool, random_fraction: f64) -> Duration {
-        let (factor, share) = match outlasts_window {
-            true => (8.0, 0.5 + random_fraction / 2.0),
-            false => (1.0, random_fraction),
+        let (factor, share) = match (error.status(), hint) {
+            (Some(429), None) => (8.0, 0.5 + random_fraction / 2.0),
+            _ => (1.0, random_fraction),
         };
         let ceiling = self.base_delay.as_secs_f64() * factor * 2_f64.powi(n.min(200) as i32);
-        let wait = ceiling.min(self.max_delay.as_secs_f64()) * share;
-        let wait = Duration::try_from_secs_f64(wait).unwrap_or(self.max_delay);
-        wait.min(self.max_delay)
+        let jittered = ceiling.min(self.max_delay.as_secs_f64()) * share;
+        let wait = Duration::try_from_secs_f64(jittered).unwrap_or(self.max_delay);
+        Some(wait.min(self.max_delay).max(hint.unwrap_or_default()))
     }
 }
 
@@ -81,11 +69,12 @@ pub(crate) fn is_retried_status(status: u16) -> bool {
 }
 
 pub(crate) fn is_broken_connection(kind: Io) -> bool {
-    use Io::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
+    use Io::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    let is_cut = matches!(
         kind,
         ConnectionRefused | ConnectionReset | ConnectionAborted
-    ) || matches!(kind, BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
+    );
+    is_cut || matches!(kind, Io::BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
 }
 
 /// Returns a number in `0.0..1.0`. The seed of its hash maps is the standard library's only source
@@ -105,39 +94,40 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970.
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. What it has read, written again,
+/// must be the same text.
 fn imf_fixdate(text: &str) -> Option<Duration> {
-    const WEEKDAYS: [&str; 7] = ["Thu,", "Fri,", "Sat,", "Sun,", "Mon,", "Tue,", "Wed,"];
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    const DAYS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let [weekday, day, month, year, time, "GMT"] = text.split(' ').collect::<Vec<_>>()[..] else {
+    let parts: Vec<&str> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, _] = parts[..] else {
         return None;
     };
-    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    let (day, year) = (number(day, 2)?, number(year, 4)?);
-    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
-    let month = MONTHS.iter().position(|name| *name == month)?;
+    let number = |text: &str| text.parse::<u64>().ok();
+    let (day, year) = (number(day)?, number(year)?);
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    let months_before = MONTHS.iter().position(|name| *name == month)?;
 
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_of_month = DAYS.get(month)? + u64::from(month == 1 && is_leap(year));
-    let is_date = year >= 1970 && (1..=days_of_month).contains(&day);
-    if !is_date || hour > 23 || minute > 59 || second > 59 {
+    let leap_day = |year| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let days_of_month = |month| match month {
+        1 => 28 + leap_day(year),
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    };
+    let is_day = (1..=days_of_month(months_before)).contains(&day);
+    if !is_day || !(1970..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let leap_days = (1970..year).filter(|year| is_leap(*year)).count() as u64;
-    let leap_days = leap_days + u64::from(month > 1 && is_leap(year));
-    let days_before_month: u64 = DAYS.iter().take(month).sum();
-    let days = (year - 1970) * 365 + leap_days + days_before_month + (day - 1);
-    let is_weekday = WEEKDAYS.iter().cycle().nth((days % 7) as usize) == Some(&weekday);
-    is_weekday.then(|| Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
-}
-
-fn number(text: &str, width: usize) -> Option<u64> {
-    (text.len() == width && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+    let days_before_year: u64 = (1970..year).map(|year| 365 + leap_day(year)).sum();
+    let days_before_month: u64 = (0..months_before).map(days_of_month).sum();
+    let days = days_before_year + days_before_month + day - 1;
+    let weekday = WEEKDAYS.get((days % 7) as usize)?;
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let is_same = text == format!("{weekday}, {day:02} {month} {year} {time} GMT");
+    is_same.then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -168,11 +158,7 @@ mod tests {
 
     #[test]
     fn backoff_is_full_jitter_below_a_doubling_ceiling() {
-        let wait = |n, fraction| {
-            defaults()
-                .wait(&failed(503, None), n, fraction, Duration::MAX)
-                .unwrap()
-        };
+        let wait = |n, fraction| defaults().wait(&failed(503, None), n, fraction).unwrap();
         for (n, ceiling) in [
             (0, 0.5),
             (1, 1.0),
@@ -190,11 +176,7 @@ mod tests {
 
     #[test]
     fn three_waits_after_hintless_429s_outlast_the_window() {
-        let wait = |n, fraction| {
-            defaults()
-                .wait(&failed(429, None), n, fraction, Duration::MAX)
-                .unwrap()
-        };
+        let wait = |n, fraction| defaults().wait(&failed(429, None), n, fraction).unwrap();
         assert_eq!(
             (0..3).map(|n| wait(n, 0.0)).sum::<Duration>(),
             Duration::from_secs(14)
@@ -224,11 +206,10 @@ mod tests {
                     .into_iter()
                     .flat_map(|fraction| [(fraction, 429), (fraction, 503)])
                 {
-                    // The longest waits leave no time for another attempt.
-                    let wait =
-                        policy(base, cap).wait(&failed(status, None), n, fraction, Duration::MAX);
-                    assert!(wait.unwrap_or(cap) <= cap);
-                    assert!(!base.is_zero() || wait == Some(Duration::ZERO));
+                    let wait = policy(base, cap).wait(&failed(status, None), n, fraction);
+                    let wait = wait.unwrap();
+                    assert!(wait <= cap);
+                    assert!(!base.is_zero() || wait.is_zero());
                 }
             }
         }
@@ -237,9 +218,8 @@ mod tests {
     #[test]
     fn a_hint_is_a_lower_bound_up_to_the_longest_wait() {
         let seconds = Duration::from_secs;
-        let wait = |status, hint, fraction| {
-            defaults().wait(&failed(status, Some(hint)), 2, fraction, Duration::MAX)
-        };
+        let wait =
+            |status, hint, fraction| defaults().wait(&failed(status, Some(hint)), 2, fraction);
         for status in [429, 503] {
             assert_eq!(wait(status, seconds(3), 0.5), Some(seconds(3)));
             assert_eq!(wait(status, Duration::ZERO, 0.0), Some(Duration::ZERO));
@@ -253,32 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_wait_without_retries_time_or_sense() {
-        let wait = |status, n, time_left| {
-            let policy = Policy {
-                max_retries: 2,
-                ..defaults()
-            };
-            policy.wait(
-                &failed(status, Some(Duration::from_secs(1))),
-                n,
-                0.0,
-                time_left,
-            )
+    fn there_is_no_wait_without_retries_or_sense() {
+        let policy = Policy {
+            max_retries: 2,
+            ..defaults()
         };
+        let wait = |status, n| policy.wait(&failed(status, Some(Duration::from_secs(1))), n, 0.0);
         let second = Duration::from_secs(1);
-        assert_eq!(wait(503, 1, Duration::MAX), Some(second));
-        assert_eq!(wait(503, 2, Duration::MAX), None);
-        assert_eq!(wait(503, 0, second), None);
-        assert_eq!(wait(503, 0, second + Duration::from_nanos(1)), Some(second));
-        assert_eq!(wait(501, 0, Duration::MAX), None);
+        assert_eq!(wait(503, 1), Some(second));
+        assert_eq!(wait(503, 2), None);
+        assert_eq!(wait(501, 0), None);
         let other = Error::new(ErrorKind::Transport, "");
-        assert_eq!(defaults().wait(&other, 0, 0.0, Duration::MAX), None);
-        assert!(
-            defaults()
-                .wait(&other.retryable(true), 0, 0.0, Duration::MAX)
-                .is_some()
-        );
+        assert_eq!(defaults().wait(&other, 0, 0.0), None);
+        assert!(defaults().wait(&other.retryable(true), 0, 0.0).is_some());
     }
 
     #[test]

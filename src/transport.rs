@@ -1,7 +1,8 @@
 //! One GET over HTTP, and its settings. This is the only file that names ureq.
 
 use std::env;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
+use std::iter;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -29,9 +30,6 @@ const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 const MAX_IDLE_CONNECTIONS: usize = 64;
 const LACKS_TLS: &str =
     "https needs the feature `rustls` of mode-analytics, which this program was built without";
-
-/// A longer timeout counts as this one, a year: clocks and sockets overflow somewhere above it.
-pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
 
 type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
 
@@ -114,15 +112,11 @@ impl Transport {
             Ok(proxy) => (proxy, None),
             Err(text) => (None, Some(text)),
         };
-        let encoding = if cfg!(feature = "gzip") {
-            "gzip"
-        } else {
-            "identity"
+        let encoding = match cfg!(feature = "gzip") {
+            true => "gzip",
+            false => "identity",
         };
-        let limit = settings
-            .attempt_timeout
-            .min(settings.timeout)
-            .min(MAX_TIMEOUT);
+        let limit = settings.attempt_timeout.min(settings.timeout);
         let config = Config::builder()
             .http_status_as_error(false)
             .https_only(origin.is_secure)
@@ -151,8 +145,8 @@ impl Transport {
 
     /// Fails if no request can be sent with these settings in this environment.
     pub(crate) fn check(&self) -> Result<()> {
-        let error = self.obstacle.as_ref().map(Error::invalid_input);
-        error.map_or(Ok(()), Err)
+        let obstacle = self.obstacle.as_ref();
+        obstacle.map_or(Ok(()), |text| Err(Error::invalid_input(text)))
     }
 
     /// Sends a request once and returns the body of a response whose status is 200.
@@ -200,18 +194,28 @@ impl Transport {
 
     fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
         let read = |name| headers.get(name)?.to_str().ok();
-        let wait = read(header::RETRY_AFTER);
-        let wait = wait.and_then(|value| retry::retry_after(value, SystemTime::now()));
-        let error = status::error(status, wait, body, &self.redactor);
+        let mut error = status::error(status, body, &self.redactor);
+        let now = SystemTime::now();
+        let wait = read(header::RETRY_AFTER).and_then(|value| retry::retry_after(value, now));
+        error.0.retry_after = wait;
+        if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), wait) {
+            error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
+        }
         let Some(location) = read(header::LOCATION).filter(|_| matches!(status, 300..=399)) else {
             return error;
         };
+        let scheme = self.origin.url.split("//").next().unwrap_or_default();
+        let location = match location.starts_with("//") {
+            true => format!("{scheme}{location}"),
+            false => location.into(),
+        };
         // Only the origin is shown: a path may hold anything.
         let uri: Uri = location.parse().unwrap_or_default();
-        let target = match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(authority)) => {
-                let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-                self.redactor.clean(&format!("{scheme}://{host}"))
+        let port = uri.port_u16().map(|port| format!(":{port}"));
+        let target = match (uri.scheme(), uri.host()) {
+            (Some(scheme), Some(host)) => {
+                let origin = format!("{scheme}://{host}{}", port.unwrap_or_default());
+                self.redactor.clean(&origin)
             }
             _ => format!("another path of {}", self.origin.url),
         };
@@ -251,14 +255,13 @@ impl Transport {
                 Error::invalid_input("the path is not part of a valid URL")
             }
             Fault::ConnectProxyFailed(reason) => {
-                let numbers = reason.split(|c: char| !c.is_ascii_digit());
-                let status = numbers.filter_map(|number| number.parse().ok()).next();
-                let Some(status) = status else {
+                let mut numbers = reason.split(|c: char| !c.is_ascii_digit());
+                let Some(status) = numbers.find_map(|number| number.parse().ok()) else {
                     return self.io_fault(io::ErrorKind::UnexpectedEof.into());
                 };
                 let text = format!("CONNECT was answered with status {status}");
                 let fault = self.fault(ErrorKind::Transport, text, &reason);
-                fault.retryable(retry::is_retried_status(status))
+                fault.retryable(matches!(status, 502 | 503))
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
@@ -286,30 +289,31 @@ impl Transport {
 
     /// A fault of the connection. It names the proxy, if there is one, and its advice fits the cause.
     fn fault(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
-        let says = |words: &str| cause.contains(words);
-        let server = "check that a server runs at the base URL";
-        let mut advice = match kind {
-            ErrorKind::Tls => self.tls_advice(cause).into(),
-            ErrorKind::Transport if self.origin.is_loopback => server.into(),
-            _ => String::new(),
-        };
-        if let Some((variable, proxy)) = &self.proxy {
+        if let Some((_, proxy)) = &self.proxy {
             let address = format!("{}:{}", proxy.host(), proxy.port());
             text += &format!(" through the proxy {}", self.redactor.clean(&address));
-            advice = match kind {
-                ErrorKind::Transport if says("407") || says("password") => format!(
-                    "its user name and password belong, percent-encoded, into the URL in {variable}"
-                ),
-                ErrorKind::Transport if says("403") => {
-                    format!("the proxy forbids connections to {}", self.origin.host)
-                }
-                ErrorKind::Transport => format!("check the proxy that {variable} names"),
-                _ => advice,
-            };
         }
-        match advice.is_empty() {
-            true => Error::new(kind, text),
-            false => Error::new(kind, text).with_advice(advice),
+        let advice = match (kind, &self.proxy) {
+            (ErrorKind::Tls, _) => self.tls_advice(cause).into(),
+            (ErrorKind::Transport, Some((variable, _))) => self.proxy_advice(variable, cause),
+            (ErrorKind::Transport, None) if self.origin.is_loopback => {
+                "check that a server runs at the base URL".into()
+            }
+            _ => kind.advice().into(),
+        };
+        Error::new(kind, text).with_advice(advice)
+    }
+
+    /// What to do if the connection through a proxy fails, and with this cause.
+    fn proxy_advice(&self, variable: &str, cause: &str) -> String {
+        let says = |words: &str| cause.contains(words);
+        if says("407") || says("auth") {
+            let login = "its user name and password belong, percent-encoded, into the URL in";
+            format!("{login} {variable}")
+        } else if says("403") {
+            format!("the proxy forbids connections to {}", self.origin.host)
+        } else {
+            format!("check the proxy that {variable} names")
         }
     }
 
@@ -317,20 +321,20 @@ impl Transport {
     fn tls_advice(&self, cause: &str) -> &'static str {
         let says = |words: &str| cause.contains(words);
         let is_unknown = says("UnknownIssuer");
-        let re_signed =
-            "a proxy that re-signs traffic needs `platform-verifier` and `system_roots()`";
         match self.settings.system_roots {
             true if is_unknown => "add the certificate's issuer to those that this system trusts",
-            false if is_unknown && !self.origin.is_loopback => re_signed,
-            false if is_unknown => {
+            false if is_unknown && self.origin.is_loopback => {
                 "a CA of your own needs `platform-verifier` and `system_roots()`"
+            }
+            false if is_unknown => {
+                "a proxy that re-signs traffic needs `platform-verifier` and `system_roots()`"
             }
             _ if says("expired") => "the certificate has expired, or this machine's clock is wrong",
             _ if says("not valid yet") => "check this machine's clock",
             _ if says("not valid for name") => "the certificate is for another host",
             _ if says("InvalidContentType") => "the other side does not speak TLS: check the port",
             _ if says("No CA") => "install the system's CA certificates, or omit `system_roots()`",
-            _ => "",
+            _ => ErrorKind::Tls.advice(),
         }
     }
 }
@@ -344,25 +348,16 @@ fn altered(what: &str) -> Error {
 /// earlier than the request's limit.
 fn error_body(body: Body, time: Duration) -> Vec<u8> {
     let deadline = Instant::now() + time;
-    let (sender, receiver) = mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::channel();
     let read = move || {
-        let mut reader = body.into_reader().take(MAX_ERROR_BYTES);
-        let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = reader.read(&mut buffer) {
-            let chunk = buffer.get(..read).unwrap_or_default().to_vec();
-            if sender.send(chunk).is_err() {
-                break;
-            }
-        }
+        let reader = BufReader::new(body.into_reader().take(MAX_ERROR_BYTES));
+        let mut bytes = reader.bytes().map_while(io::Result::ok);
+        bytes.try_for_each(|byte| sender.send(byte))
     };
-    let mut bytes = Vec::new();
-    if thread::Builder::new().spawn(read).is_ok() {
-        let time_left = || deadline.saturating_duration_since(Instant::now());
-        while let Ok(chunk) = receiver.recv_timeout(time_left()) {
-            bytes.extend(chunk);
-        }
-    }
-    bytes
+    // If no thread can be started, no byte arrives.
+    let _ = thread::Builder::new().spawn(read);
+    let time_left = || deadline.saturating_duration_since(Instant::now());
+    iter::from_fn(|| receiver.recv_timeout(time_left()).ok()).collect()
 }
 
 #[cfg(feature = "rustls")]

@@ -14,7 +14,7 @@ use fake_mode::{FakeMode, Reply, Shape, Workspace};
 use mode_analytics::Membership;
 use serde_json::{Value, json};
 
-use crate::{FULL, LITE, SECRET, TOKEN, WithoutProxies, client, each, serving};
+use crate::{FULL, LITE, SECRET, TOKEN, client, each, process, serving};
 
 #[allow(clippy::duplicate_mod, dead_code)]
 #[path = "../../examples/active_users.rs"]
@@ -104,11 +104,9 @@ fn build(profile: &Path) {
 
 /// A program without any variable of Mode's, but for a key.
 fn program(name: &str) -> Command {
-    let mut program = Command::new(programs().join(format!("{name}{EXE_SUFFIX}")));
+    let mut program = process(programs().join(format!("{name}{EXE_SUFFIX}")));
     program
         .stdin(Stdio::null())
-        .env_remove("MODE_WORKSPACE")
-        .env_remove("MODE_BASE_URL")
         .env("MODE_API_TOKEN", TOKEN)
         .env("MODE_API_SECRET", SECRET);
     program
@@ -129,7 +127,7 @@ fn run(program: &mut Command) -> (i32, String, String) {
         status,
         stdout,
         stderr,
-    } = program.output_without_proxies();
+    } = program.output().unwrap();
     let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (status.code().unwrap(), stdout, stderr)
 }

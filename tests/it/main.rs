@@ -13,12 +13,13 @@ mod model;
 #[cfg(feature = "rustls")]
 mod proxy;
 mod retry;
+mod rooms;
 mod surface;
 #[cfg(feature = "rustls")]
 mod tls;
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
@@ -104,57 +105,47 @@ fn is_own_process() -> bool {
     env::var_os("MODE_IT").is_some()
 }
 
-/// Runs the test `name` again in a process of its own, with these variables, without others that name
-/// a proxy or a key, and with `MODE_IT` set. `TEST_RUNNER` names the emulator that runs this program,
-/// if the system cannot do so by itself.
-fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
-    let program = env::current_exe().unwrap();
-    let mut command = match env::var_os("TEST_RUNNER") {
+/// A process that runs `program`, without the variables that name a proxy or a key. `TEST_RUNNER` names
+/// the emulator that runs it, if the system cannot do so by itself.
+fn process(program: impl AsRef<OsStr>) -> Command {
+    let mut process = match env::var_os("TEST_RUNNER") {
         None => Command::new(program),
         Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(program);
-            command
+            let mut process = Command::new(runner);
+            process.arg(program);
+            process
         }
     };
-    for name in ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_BASE_URL"] {
-        command.env_remove(name);
+    for name in [
+        "ALL_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "MODE_API_TOKEN",
+        "MODE_API_SECRET",
+        "MODE_WORKSPACE",
+        "MODE_BASE_URL",
+    ] {
+        process.env_remove(name).env_remove(name.to_lowercase());
     }
+    process
+}
+
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set.
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
     let Output {
         status,
         stdout,
         stderr,
-    } = command
+    } = process(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output_without_proxies();
+        .output()
+        .unwrap();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
-}
-
-trait WithoutProxies {
-    /// Runs the command without proxy variables other than those that it was given.
-    fn output_without_proxies(&mut self) -> Output;
-}
-
-impl WithoutProxies for Command {
-    fn output_without_proxies(&mut self) -> Output {
-        let given: Vec<OsString> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
-        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
-            for name in [name.to_owned(), name.to_lowercase()] {
-                // Windows does not tell `HTTP_PROXY` from `http_proxy`, and would remove either.
-                let is_given = given.iter().any(|given| match cfg!(windows) {
-                    true => given.eq_ignore_ascii_case(&name),
-                    false => *given == *name,
-                });
-                if !is_given {
-                    self.env_remove(name);
-                }
-            }
-        }
-        self.output().unwrap()
-    }
 }
