@@ -1,65 +1,87 @@
-//! How many people of a workspace are active, and a small chart of all the states.
+//! Counts the active members of a workspace, and charts all the states.
 //!
-//! `MODE_API_TOKEN=… MODE_API_SECRET=… MODE_WORKSPACE=acme cargo run --example active_users`
+//! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example active_users`
+//!
+//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
+//! `mode-analytics`, `anyhow`, `lexopt`, `serde`, `serde_json`, `terminal_size` and `unicode-width`.
 
-use std::error::Error;
-use std::io::Write;
+mod support;
+
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::{env, io};
 
-use mode_analytics::{Client, Credentials};
+use anyhow::Result;
+use lexopt::prelude::*;
+use mode_analytics::MembershipCounts;
+use unicode_width::UnicodeWidthStr;
+
+const HELP: &str = "\
+Counts the active members of a Mode workspace, and the members in each other state.
+In a terminal, the counts are a chart.
+
+Usage: active_users [--json] [--workspace NAME]
+Example: cargo run --example active_users -- --workspace acme
+
+Options:
+  --json            print the counts as JSON";
 
 fn main() -> ExitCode {
-    match client()
-        .and_then(|(client, workspace)| active_users(&client, &workspace, &mut io::stdout()))
-    {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+    support::run(HELP, |mut arguments| {
+        let mut print: fn(&MembershipCounts) -> Result<String> = |counts| chart(counts, columns());
+        let mut workspace = None;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("json") => print = support::json,
+                Long("workspace") => workspace = Some(arguments.value()?.string()?),
+                other => return Err(other.unexpected().into()),
             }
-            ExitCode::FAILURE
         }
-    }
+        let client = support::client()?;
+        let workspace = support::workspace(&client, workspace)?;
+        let counts = client.membership_counts(&workspace)?;
+        support::print(&print(&counts)?)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
-fn client() -> Result<(Client, String), Box<dyn Error>> {
-    let workspace = env::var("MODE_WORKSPACE")
-        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() {
-        " and MODE_WORKSPACE"
-    } else {
-        ""
-    };
-    let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
-    let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
-    let client = Client::builder(Credentials::from_env().map_err(demo)?)
-        .base_url(base_url)
-        .on_retry(|retry| eprintln!("{:?}; trying again in {:.1?}", retry.error(), retry.delay()))
-        .build()?;
-    Ok((client, workspace?))
+/// How wide the terminal is, if standard output is one.
+pub fn columns() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    // A terminal that does not tell its size is taken for a narrow one.
+    let columns = size.map_or(40, |(width, _)| width.0.into());
+    io::stdout().is_terminal().then_some(columns)
 }
 
-/// Writes the number of active people, then a bar for each state.
-pub fn active_users(
-    client: &Client,
-    workspace: &str,
-    out: &mut dyn Write,
-) -> Result<(), Box<dyn Error>> {
-    let counts = client.membership_counts(workspace)?;
-    writeln!(out, "Active Users Count: {}", counts.active)?;
-    let width = counts
-        .by_state
-        .keys()
-        .map(|state| state.chars().count())
-        .max()
-        .unwrap_or(0);
-    for (state, people) in &counts.by_state {
-        let bar = "█".repeat((people * 40).div_ceil(counts.total));
-        writeln!(out, "{state:<width$} {bar} {people}")?;
+/// The count of active members, then a line for each state: a bar that fits into `columns`, if there are any.
+pub fn chart(counts: &MembershipCounts, columns: Option<usize>) -> Result<String> {
+    let mut text = format!("Active Users Count: {}\n", counts.active);
+    let states = counts.by_state.keys().map(|state| support::escape(state));
+    let states: Vec<String> = states.collect();
+    let widest = states.iter().map(|state| state.width()).max().unwrap_or(0);
+    let most = counts.by_state.values().copied().max().unwrap_or(0);
+    // One column stays free for each of the two spaces, and for the cursor.
+    let room = columns.map(|columns| columns.saturating_sub(most.to_string().len() + 3));
+    for (state, members) in states.iter().zip(counts.by_state.values()) {
+        text += &match room {
+            None => format!("{state} {members}\n"),
+            Some(room) => {
+                let label = fit(state, widest.min(room / 2));
+                let bar = (room - widest.min(room / 2)) * members;
+                format!("{label} {} {members}\n", "█".repeat(bar.div_ceil(most)))
+            }
+        };
     }
-    Ok(())
+    Ok(text)
+}
+
+/// `text`, cut or padded to this many columns.
+fn fit(text: &str, columns: usize) -> String {
+    let mut fitted = text.to_owned();
+    if text.width() > columns {
+        fitted = text.chars().take(columns).collect();
+        while fitted.width() >= columns && fitted.pop().is_some() {}
+        fitted.push('…');
+    }
+    let padding = columns.saturating_sub(fitted.width());
+    fitted + &" ".repeat(padding)
 }

@@ -1,57 +1,82 @@
-//! Does the key work, what does it open, and whose is it?
+//! Checks whether an API key works, which workspace it opens, and whose it is.
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example check_access`
+//!
+//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
+//! `mode-analytics`, `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
-use std::error::Error;
-use std::io::Write;
+mod support;
+
 use std::process::ExitCode;
-use std::{env, io};
 
-use mode_analytics::{Client, Credentials, ErrorKind};
+use anyhow::{Result, ensure};
+use lexopt::prelude::*;
+use mode_analytics::{Client, ErrorKind};
+use serde::Serialize;
+
+const HELP: &str = "\
+Checks whether an API key of Mode works, which workspace it opens, and whose it is.
+
+Usage: check_access [--json] [--workspace NAME]
+Example: cargo run --example check_access -- --json
+
+If you name a workspace, a key that opens another one is an error.
+
+Options:
+  --json            print JSON";
+
+/// What a key opens, and the user name of the member it belongs to.
+#[derive(Serialize)]
+pub struct Access {
+    workspace: Option<String>,
+    scope: Option<String>,
+    belongs_to: Option<String>,
+}
 
 fn main() -> ExitCode {
-    match client().and_then(|client| check_access(&client, &mut io::stdout())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+    support::run(HELP, |mut arguments| {
+        let mut print: fn(&Access) -> Result<String> = lines;
+        let mut workspace = None;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("json") => print = support::json,
+                Long("workspace") => workspace = Some(arguments.value()?.string()?),
+                other => return Err(other.unexpected().into()),
             }
-            ExitCode::FAILURE
         }
-    }
+        let expected = support::named_workspace(workspace)?;
+        let access = check_access(&support::client()?)?;
+        if let (Some(expected), Some(opened)) = (expected, &access.workspace) {
+            ensure!(
+                expected.eq_ignore_ascii_case(opened),
+                "this key opens the workspace {opened}, not {expected}"
+            );
+        }
+        support::print(&print(&access)?)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
-fn client() -> Result<Client, Box<dyn Error>> {
-    let demo = |error| format!("{error}; without an account: cargo run --example demo");
-    let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
-    let client = Client::builder(Credentials::from_env().map_err(demo)?)
-        .base_url(base_url)
-        .on_retry(|retry| eprintln!("{:?}; trying again in {:.1?}", retry.error(), retry.delay()));
-    Ok(client.build()?)
-}
-
-/// Writes what the key opens, and the person behind it where there is one.
-pub fn check_access(client: &Client, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+pub fn check_access(client: &Client) -> Result<Access> {
     let opened = client.verify()?;
-    writeln!(
-        out,
-        "Workspace: {}",
-        opened.workspace.as_deref().unwrap_or("-")
-    )?;
-    writeln!(
-        out,
-        "Scope: {}",
-        opened.api_key_scope.as_deref().unwrap_or("-")
-    )?;
-    match client.account() {
-        Ok(account) => writeln!(out, "Belongs to: {}", account.username)?,
-        Err(error) if error.kind() == ErrorKind::BadRequest => {
-            writeln!(out, "Belongs to: no person")?
-        }
+    let belongs_to = match client.account() {
+        Ok(account) => Some(account.username),
+        // This is how Mode answers for a key that does not belong to a member.
+        Err(error) if error.kind() == ErrorKind::BadRequest => None,
         Err(error) => return Err(error.into()),
-    }
-    Ok(())
+    };
+    Ok(Access {
+        workspace: opened.workspace,
+        scope: opened.api_key_scope,
+        belongs_to,
+    })
+}
+
+pub fn lines(access: &Access) -> Result<String> {
+    let or = |text: &Option<String>, other| support::escape(text.as_deref().unwrap_or(other));
+    let (workspace, scope) = (or(&access.workspace, "-"), or(&access.scope, "-"));
+    let member = or(&access.belongs_to, "no member");
+    Ok(format!(
+        "Workspace: {workspace}\nScope: {scope}\nBelongs to: {member}\n"
+    ))
 }

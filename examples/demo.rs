@@ -1,26 +1,40 @@
-//! All of it without an account and without a network: a stand-in for Mode runs in this process.
+//! Runs all the programs without an account and without a network: a stand-in for Mode runs in this process.
 //!
-//! `cargo run --example demo`; with `-- --serve` it stays up, for the other examples.
+//! `cargo run --example demo`; with `-- --serve`, the stand-in stays up for the other programs.
 
-use std::error::Error;
-use std::{env, io, thread};
+// Each of the programs brings `support` along.
+#![allow(clippy::duplicate_mod, dead_code)]
 
+#[path = "active_users.rs"]
+mod active_users;
+#[path = "api_report.rs"]
+mod api_report;
+#[path = "check_access.rs"]
+mod check_access;
+#[path = "list_users.rs"]
+mod list_users;
+mod support;
+#[path = "sync_users.rs"]
+mod sync_users;
+
+use std::process::ExitCode;
+use std::{env, thread};
+
+use anyhow::Result;
 use fake_mode::{FakeMode, Workspace};
 use mode_analytics::{Client, Credentials};
 
-#[allow(dead_code)]
-#[path = "active_users.rs"]
-mod active_users;
-#[allow(dead_code)]
-#[path = "check_access.rs"]
-mod check_access;
-#[allow(dead_code)]
-#[path = "list_users.rs"]
-mod list_users;
+const HELP: &str = "\
+Runs all the example programs against a stand-in for Mode, without an account and without
+a network.
 
-#[allow(dead_code)]
-#[path = "sync_users.rs"]
-mod sync_users;
+Usage: demo [--serve]
+Example: cargo run --example demo -- --serve
+
+Options:
+  --serve           keep the stand-in up for the other programs, and print their variables
+  -h, --help        print this text
+";
 
 /// What a company's own directory might say of the same people.
 const DIRECTORY: &str = "state,email,username
@@ -30,32 +44,71 @@ active,finn6@example.com,finn6
 active,zoe@example.com,zoe
 ";
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let server = FakeMode::start();
-    Workspace::new("acme", 8).serve(&server);
-
-    if env::args().any(|argument| argument == "--serve") {
-        println!("export MODE_BASE_URL={}", server.origin());
-        println!(
-            "export MODE_API_TOKEN=demo-token MODE_API_SECRET=demo-secret MODE_WORKSPACE=acme"
-        );
-        eprintln!("serving until interrupted; paste the lines above into another shell");
-        loop {
-            thread::park();
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(|text| text.to_str()).collect();
+    let result = match &*arguments {
+        [] => demo(),
+        [Some("--serve")] => serve(),
+        [Some("-h" | "--help")] => support::print(HELP),
+        _ => Err(anyhow::anyhow!(
+            "the only argument is --serve\nUsage: demo [--serve]"
+        )),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            format!("error: {error:#}")
+                .lines()
+                .for_each(support::announce);
+            ExitCode::FAILURE
         }
     }
+}
 
+fn start() -> FakeMode {
+    let server = FakeMode::start();
+    Workspace::new("acme", 8).serve(&server);
+    server
+}
+
+fn serve() -> Result<()> {
+    let server = start();
+    support::print(&format!(
+        "export MODE_BASE_URL={}\n\
+        export MODE_API_TOKEN=demo-token MODE_API_SECRET=demo-secret MODE_WORKSPACE=acme\n",
+        server.origin()
+    ))?;
+    support::announce("serving until interrupted; paste the lines above into another shell");
+    loop {
+        thread::park();
+    }
+}
+
+fn demo() -> Result<()> {
+    let server = start();
     let client = Client::builder(Credentials::new("demo-token", "demo-secret")?)
         .base_url(server.origin())
         .build()?;
-    let mut out = io::stdout();
-    println!("$ cargo run --example check_access");
-    check_access::check_access(&client, &mut out)?;
-    println!("\n$ cargo run --example list_users");
-    list_users::list_users(&client, "acme", false, &mut out)?;
-    println!("\n$ cargo run --example active_users");
-    active_users::active_users(&client, "acme", &mut out)?;
-    println!("\n$ cargo run --example sync_users -- people.csv");
-    sync_users::sync_users(&client, "acme", DIRECTORY.as_bytes(), &mut out)?;
-    Ok(())
+    let show = |command: &str, output: &str| {
+        support::print(&format!("$ cargo run --example {command}\n{output}\n"))
+    };
+
+    let access = check_access::check_access(&client)?;
+    show("check_access", &check_access::lines(&access)?)?;
+
+    let members = client.memberships("acme")?;
+    show("list_users", &list_users::lines(&members)?)?;
+
+    let counts = client.membership_counts("acme")?;
+    let chart = active_users::chart(&counts, active_users::columns())?;
+    show("active_users", &chart)?;
+
+    let directory = sync_users::read(DIRECTORY)?;
+    let differences = sync_users::compare(directory, client.memberships_lite("acme")?)?;
+    let plan = sync_users::lines(&differences)?;
+    show("sync_users -- people.csv", &plan)?;
+
+    let report = api_report::report(&client, None);
+    show("api_report", &api_report::table(&report)?)
 }

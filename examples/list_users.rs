@@ -1,66 +1,84 @@
-//! Everyone in a workspace, a line each; with `--json`, the rows for a machine.
+//! Lists the members of a workspace.
 //!
-//! `MODE_API_TOKEN=… MODE_API_SECRET=… MODE_WORKSPACE=acme cargo run --example list_users [-- --json]`
+//! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example list_users`
+//!
+//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
+//! `mode-analytics`, `anyhow`, `csv`, `lexopt`, `serde` and `serde_json`.
 
-use std::error::Error;
-use std::io::Write;
+mod support;
+
 use std::process::ExitCode;
-use std::{env, io};
 
-use mode_analytics::{Client, Credentials};
+use anyhow::Result;
+use lexopt::prelude::*;
+use mode_analytics::Membership;
+use serde_json::Value;
+
+const HELP: &str = "\
+Lists the members of a Mode workspace, one line for each.
+
+Usage: list_users [--json | --csv] [--state STATE] [--workspace NAME]
+Example: cargo run --example list_users -- --csv --state active
+
+Options:
+  --json            print all that Mode says of each member, as JSON
+  --csv             print it as CSV, for a spreadsheet
+  --state STATE     only the members in this state, such as active";
+
+const COLUMNS: &str =
+    "member_username,state,member_token,name,email,admin,invited,managed_by_scim,activated_at";
 
 fn main() -> ExitCode {
-    let json = env::args().any(|argument| argument == "--json");
-    match client()
-        .and_then(|(client, workspace)| list_users(&client, &workspace, json, &mut io::stdout()))
-    {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+    support::run(HELP, |mut arguments| {
+        let mut print: fn(&[Membership]) -> Result<String> = lines;
+        let (mut state, mut workspace) = (None, None);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("json") => print = support::json,
+                Long("csv") => print = csv,
+                Long("state") => state = Some(arguments.value()?.string()?),
+                Long("workspace") => workspace = Some(arguments.value()?.string()?),
+                other => return Err(other.unexpected().into()),
             }
-            ExitCode::FAILURE
         }
-    }
+        let client = support::client()?;
+        let workspace = support::workspace(&client, workspace)?;
+        let mut members = client.memberships(&workspace)?;
+        members.retain(|member| state.as_ref().is_none_or(|state| member.state == **state));
+        support::print(&print(&members)?)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
-fn client() -> Result<(Client, String), Box<dyn Error>> {
-    let workspace = env::var("MODE_WORKSPACE")
-        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() {
-        " and MODE_WORKSPACE"
-    } else {
-        ""
-    };
-    let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
-    let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
-    let client = Client::builder(Credentials::from_env().map_err(demo)?)
-        .base_url(base_url)
-        .on_retry(|retry| eprintln!("{:?}; trying again in {:.1?}", retry.error(), retry.delay()))
-        .build()?;
-    Ok((client, workspace?))
+pub fn lines(members: &[Membership]) -> Result<String> {
+    let lines = members.iter().map(|member| {
+        let user = support::escape(member.member_username.as_deref().unwrap_or("-"));
+        let state = support::escape(member.state.as_str());
+        format!("User: {user}, State: {state}\n")
+    });
+    Ok(lines.collect())
 }
 
-/// Writes `User: ada, State: active` for each, or all rows as JSON.
-pub fn list_users(
-    client: &Client,
-    workspace: &str,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<(), Box<dyn Error>> {
-    let people = client.memberships(workspace)?;
-    let mut out = io::BufWriter::new(out);
-    if json {
-        serde_json::to_writer_pretty(&mut out, &people)?;
-        writeln!(out)?;
-    } else {
-        for person in people {
-            let user = person.member_username.as_deref().unwrap_or("-");
-            writeln!(out, "User: {user}, State: {}", person.state)?;
-        }
+fn csv(members: &[Membership]) -> Result<String> {
+    let mut csv = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    csv.write_record(COLUMNS.split(','))?;
+    for member in members {
+        let member = serde_json::to_value(member)?;
+        csv.write_record(COLUMNS.split(',').map(|column| cell(&member[column])))?;
     }
-    Ok(out.flush()?)
+    Ok(String::from_utf8(csv.into_inner()?)?)
+}
+
+/// What a spreadsheet would take for a formula starts with an apostrophe, which makes it a text.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            format!("'{}", support::escape(text))
+        }
+        Value::String(text) => support::escape(text),
+        other => other.to_string(),
+    }
 }

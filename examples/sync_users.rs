@@ -1,159 +1,159 @@
-//! Compares a workspace with the company's own directory: who to add, who to remove, whose state differs.
+//! Compares a workspace with your company's own directory: whom to add, whom to remove, whose state differs.
 //!
-//! `MODE_API_TOKEN=… MODE_API_SECRET=… MODE_WORKSPACE=acme cargo run --example sync_users -- people.csv`
+//! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example sync_users -- people.csv`
 //!
-//! The CSV file has a header row with `username`, `email` and `state`, in any order; other columns do not matter. People
-//! are matched by user name, else by e-mail address. It asks for the lite listing, the one that carries e-mail addresses.
-//! Exit code 0: in sync; 2: not in sync; 1: an error, and nothing is known.
+//! It changes nothing in Mode. It asks for the lite listing, because that one has the e-mail addresses.
+//!
+//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
+//! `mode-analytics`, `anyhow`, `csv`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
-use std::collections::HashMap;
-use std::error::Error;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::process::ExitCode;
-use std::{env, io};
+mod support;
 
-use mode_analytics::{Client, Credentials, Membership};
-use serde::Deserialize;
+use std::{collections::HashMap, fs, process::ExitCode};
 
-/// A row of the directory.
-#[derive(Deserialize)]
-struct Person {
+use anyhow::{Context, Result, bail, ensure};
+use lexopt::prelude::*;
+use mode_analytics::Membership;
+use serde::{Deserialize, Serialize};
+
+const HELP: &str = "\
+Compares a Mode workspace with a CSV file of your people. It changes nothing in Mode.
+
+Usage: sync_users FILE [--json] [--workspace NAME]
+Example: cargo run --example sync_users -- people.csv
+
+FILE has the columns `username`, `email` and `state`, separated by commas, in any order.
+A person is matched by user name, or else by e-mail address; upper case is lower case.
+Exit code: 0 if nothing differs, 2 if something does.
+
+Options:
+  --json            print the differences as JSON";
+
+/// Somebody in the directory, in Mode, or in both.
+#[derive(Default, Deserialize, Serialize)]
+pub struct Person {
     username: String,
     email: String,
-    state: String,
+    state: Option<String>,
+    #[serde(skip_deserializing)]
+    state_in_mode: Option<String>,
+    /// The line of the directory; 0 for a member who is not in it.
+    #[serde(skip_deserializing)]
+    line: u64,
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(2),
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+    support::run(HELP, |mut arguments| {
+        let mut print: fn(&[Person]) -> Result<String> = lines;
+        let (mut file, mut workspace) = (None, None);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("json") => print = support::json,
+                Long("workspace") => workspace = Some(arguments.value()?.string()?),
+                Value(value) if file.is_none() => file = Some(value.string()?),
+                other => return Err(other.unexpected().into()),
             }
-            ExitCode::FAILURE
         }
-    }
+        let file = file.ok_or(lexopt::Error::from("FILE is missing"))?;
+        let text = fs::read_to_string(&file).context(file.clone())?;
+        let directory = read(&text).context(file.clone())?;
+        let client = support::client()?;
+        let workspace = support::workspace(&client, workspace)?;
+        let members = client.memberships_lite(&workspace)?;
+        let differences = compare(directory, members).context(file)?;
+        support::print(&print(&differences)?)?;
+        Ok(ExitCode::from(if differences.is_empty() { 0 } else { 2 }))
+    })
 }
 
-fn run() -> Result<bool, Box<dyn Error>> {
-    let path = env::args()
-        .nth(1)
-        .ok_or("usage: cargo run --example sync_users -- people.csv")?;
-    let directory = File::open(&path).map_err(|error| format!("{path}: {error}"))?;
-    let workspace = env::var("MODE_WORKSPACE")
-        .map_err(|_| "set MODE_WORKSPACE: check_access tells which it is");
-    let also = if workspace.is_err() {
-        " and MODE_WORKSPACE"
-    } else {
-        ""
+/// Reads the directory. An empty one would mean to remove everybody, so that is an error.
+pub fn read(text: &str) -> Result<Vec<Person>> {
+    let text = text.replace("\r\n", "\n");
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers()?.clone();
+    let found = header.iter().collect::<Vec<_>>().join("`, `");
+    for name in ["username", "email", "state"] {
+        let is_there = header.iter().any(|column| column == name);
+        ensure!(is_there, "no column `{name}`; found: `{found}`");
+    }
+    let mut directory = Vec::new();
+    for row in reader.records().collect::<Result<Vec<_>, _>>()? {
+        let mut person: Person = row.deserialize(Some(&header))?;
+        // The reader counts blank lines to the row that follows them.
+        let start = row.position().map_or(0, csv::Position::byte) as usize;
+        let blank_lines = text[start..].find(|c| c != '\n').unwrap_or(0) as u64;
+        person.line = row.position().map_or(0, csv::Position::line) + blank_lines;
+        // Spreadsheets leave rows of empty cells behind.
+        if row.iter().any(|cell| !cell.is_empty()) {
+            let is_whole = person.state.is_some() && keys(&person).next().is_some();
+            ensure!(is_whole, "line {} lacks a state or a name", person.line);
+            directory.push(person);
+        }
+    }
+    ensure!(!directory.is_empty(), "it has no rows");
+    index(&directory)?;
+    Ok(directory)
+}
+
+fn keys(person: &Person) -> impl Iterator<Item = (&'static str, &str)> {
+    let keys = [("username", &*person.username), ("email", &*person.email)];
+    keys.into_iter().filter(|(_, key)| !key.is_empty())
+}
+
+/// Finds people by user name and by e-mail address, which no two may share.
+fn index(people: &[Person]) -> Result<HashMap<(&'static str, String), usize>> {
+    let mut index = HashMap::new();
+    for (place, person) in people.iter().enumerate() {
+        for (column, key) in keys(person) {
+            if let Some(other) = index.insert((column, key.to_lowercase()), place) {
+                let (line, other) = (person.line, people[other].line);
+                ensure!(line == 0, "lines {other} and {line} are both {key}");
+                bail!("two members of the workspace are both {key}");
+            }
+        }
+    }
+    Ok(index)
+}
+
+/// Returns everybody whose state is not the same on both sides.
+pub fn compare(mut directory: Vec<Person>, members: Vec<Membership>) -> Result<Vec<Person>> {
+    let person = |member: Membership| Person {
+        username: member.member_username.unwrap_or_default(),
+        email: member.email.unwrap_or_default(),
+        state_in_mode: Some(member.state.to_string()),
+        ..Person::default()
     };
-    let demo = |error| format!("{error}{also}; without an account: cargo run --example demo");
-    let base_url = env::var("MODE_BASE_URL").unwrap_or(Client::DEFAULT_BASE_URL.into());
-    let client = Client::builder(Credentials::from_env().map_err(demo)?)
-        .base_url(base_url)
-        .on_retry(|retry| eprintln!("{:?}; trying again in {:.1?}", retry.error(), retry.delay()))
-        .build()?;
-    sync_users(&client, &workspace?, directory, &mut io::stdout())
+    let mut members: Vec<Person> = members.into_iter().map(person).collect();
+    let by_key = index(&members)?;
+    for person in &mut directory {
+        let found =
+            keys(person).find_map(|(column, key)| by_key.get(&(column, key.to_lowercase())));
+        if let Some(&place) = found {
+            let line = std::mem::replace(&mut members[place].line, person.line);
+            ensure!(line == 0, "lines {line} and {} are one member", person.line);
+            person.state_in_mode = members[place].state_in_mode.clone();
+        }
+    }
+    members.retain(|member| member.line == 0);
+    directory.append(&mut members);
+    directory.retain(|person| person.state != person.state_in_mode);
+    Ok(directory)
 }
 
-/// Writes a line for each difference, and says whether there is none.
-pub fn sync_users(
-    client: &Client,
-    workspace: &str,
-    directory: impl Read,
-    out: &mut dyn Write,
-) -> Result<bool, Box<dyn Error>> {
-    let directory = read(directory)?;
-    // A failed call ends here: it must not look like an empty workspace.
-    let members = client.memberships_lite(workspace)?;
-
-    let by = |key: fn(&Membership) -> Option<&str>| -> HashMap<String, usize> {
-        let keys = members
-            .iter()
-            .enumerate()
-            .filter_map(|(n, member)| Some((folded(key(member)?), n)));
-        keys.filter(|(key, _)| !key.is_empty()).collect()
+pub fn lines(differences: &[Person]) -> Result<String> {
+    let line = |person: &Person| {
+        let name = keys(person).next().map_or("-", |(_, key)| key);
+        let line = match (&person.state, &person.state_in_mode) {
+            (Some(state), None) => format!("add    {name} ({state})"),
+            (None, Some(state)) => format!("remove {name} ({state})"),
+            (Some(to), Some(from)) => {
+                format!("state  {name}: {from} in Mode, {to} in the directory")
+            }
+            (None, None) => name.to_owned(),
+        };
+        support::escape(&line) + "\n"
     };
-    let by_username = by(|member| member.member_username.as_deref());
-    let by_email = by(|member| member.email.as_deref());
-
-    let mut known = vec![false; members.len()];
-    let mut differences = 0;
-    for person in &directory {
-        let name = if person.username.is_empty() {
-            &person.email
-        } else {
-            &person.username
-        };
-        let found = by_username
-            .get(&folded(&person.username))
-            .or_else(|| by_email.get(&folded(&person.email)));
-        let Some(&found) = found else {
-            writeln!(out, "add    {name} ({})", person.state)?;
-            differences += 1;
-            continue;
-        };
-        if std::mem::replace(&mut known[found], true) {
-            return Err(format!("{name} is in the directory twice").into());
-        }
-        let state = &members[found].state;
-        if *state != *person.state {
-            writeln!(
-                out,
-                "state  {name}: {state} in Mode, {} in the directory",
-                person.state
-            )?;
-            differences += 1;
-        }
-    }
-    for (member, _) in members.iter().zip(known).filter(|(_, known)| !known) {
-        let name = member
-            .member_username
-            .as_deref()
-            .or(member.email.as_deref())
-            .unwrap_or("-");
-        writeln!(out, "remove {name} ({})", member.state)?;
-        differences += 1;
-    }
-    writeln!(
-        out,
-        "{} in the directory, {} in Mode, {differences} differences",
-        directory.len(),
-        members.len()
-    )?;
-    Ok(differences == 0)
-}
-
-fn read(directory: impl Read) -> Result<Vec<Person>, Box<dyn Error>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(directory);
-    // Without this, an empty file would say that everyone is to be removed.
-    for column in ["username", "email", "state"] {
-        if !reader.headers()?.iter().any(|header| header == column) {
-            return Err(format!("the directory has no column `{column}`").into());
-        }
-    }
-    let mut people = Vec::new();
-    for person in reader.deserialize() {
-        let person: Person = person?;
-        if person.username.is_empty() && person.email.is_empty() {
-            return Err(format!(
-                "row {} of the directory has neither username nor email",
-                people.len() + 1
-            )
-            .into());
-        }
-        people.push(person);
-    }
-    Ok(people)
-}
-
-fn folded(key: &str) -> String {
-    key.to_lowercase()
+    let lines: String = differences.iter().map(line).collect();
+    Ok(lines + &format!("{} differences\n", differences.len()))
 }

@@ -30,17 +30,19 @@ pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> 
 /// is shown only if the body contains it as a key or not at all.
 pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let text = as_text(body)?;
-    let is_safe = |word: &str| {
-        let keys = text.matches(&format!("{word}\":")).count();
-        word.len() < 2 || text.matches(word).count() == keys
-    };
-    // An escape may hide a word.
-    let has_escapes = text.contains("\\u");
-    let is_shown = |words: &str| {
-        let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
-        !has_escapes && words.all(is_safe)
-    };
     serde_json::from_str(text).map_err(|error| {
+        // A type may change the case of what it quotes.
+        let text = text.to_lowercase();
+        let is_safe = |word: &str| {
+            let keys = text.matches(&format!("{word}\":")).count();
+            word.len() < 2 || text.matches(word).count() == keys
+        };
+        let is_shown = |words: &str| {
+            let words = words.to_lowercase();
+            let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+            // An escape may hide a word.
+            !text.contains("\\u") && words.all(is_safe)
+        };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
@@ -56,7 +58,10 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
         let advice = "a sign-in page or something else in between answers: check the base URL";
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
-    let position = format!(" at line {} column {}", error.line(), error.column());
+    let position = match error.line() {
+        0 => String::new(),
+        line => format!(" at line {line} column {}", error.column()),
+    };
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     let missing = words.strip_prefix("missing field ");

@@ -58,7 +58,7 @@ fn plain_text(body: &[u8]) -> String {
     let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = text.trim();
     let is_json = text.starts_with(['{', '[']) || json::read::<IgnoredAny>(body).is_ok();
-    match is_json || json::is_markup(body) {
+    match is_json || body.contains(&0) || json::is_markup(body) {
         true => String::new(),
         false => text.into(),
     }

@@ -200,12 +200,18 @@ impl Transport {
         let Some(location) = read(header::LOCATION).filter(|_| matches!(status, 300..=399)) else {
             return error;
         };
+        let scheme = self.origin.url.split("//").next().unwrap_or_default();
+        let location = match location.starts_with("//") {
+            true => format!("{scheme}{location}"),
+            false => location.into(),
+        };
         // Only the origin is shown: a path may hold anything.
         let uri: Uri = location.parse().unwrap_or_default();
-        let target = match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(authority)) => {
-                let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-                self.redactor.clean(&format!("{scheme}://{host}"))
+        let port = uri.port_u16().map(|port| format!(":{port}"));
+        let target = match (uri.scheme(), uri.host()) {
+            (Some(scheme), Some(host)) => {
+                let origin = format!("{scheme}://{host}{}", port.unwrap_or_default());
+                self.redactor.clean(&origin)
             }
             _ => format!("another path of {}", self.origin.url),
         };
@@ -250,7 +256,7 @@ impl Transport {
                 };
                 let text = format!("CONNECT was answered with status {status}");
                 let fault = self.fault(ErrorKind::Transport, text, &reason);
-                fault.retryable(retry::is_retried_status(status))
+                fault.retryable(matches!(status, 502 | 503))
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
@@ -296,7 +302,7 @@ impl Transport {
     /// What to do if the connection through a proxy fails, and with this cause.
     fn proxy_advice(&self, variable: &str, cause: &str) -> String {
         let says = |words: &str| cause.contains(words);
-        if says("407") || says("password") {
+        if says("407") || says("auth") {
             let login = "its user name and password belong, percent-encoded, into the URL in";
             format!("{login} {variable}")
         } else if says("403") {

@@ -1,8 +1,12 @@
-//! `mode-analytics` beside what a program would use instead of it. `README.md` has the commands.
+//! Compares `mode-analytics` with what a program would use instead of it. `README.md` has the commands.
 
+mod cargo;
 mod contenders;
+mod distant;
 mod footprint;
 mod memory;
+mod network;
+mod newcomer;
 mod report;
 mod speed;
 mod stand_in;
@@ -19,12 +23,16 @@ fn main() -> Result<ExitCode> {
         .install_default()
         .expect("nobody else has chosen one");
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let check = args.contains(&"--check");
+    args.retain(|arg| *arg != "--check");
     match args[..] {
-        [] => Ok(end(&speed::run()?, false)),
-        ["--check"] => Ok(end(&speed::run()?, true)),
-        ["footprint"] => Ok(end(&footprint::run()?, false)),
-        ["footprint", "--check"] => Ok(end(&footprint::run()?, true)),
+        [] => Ok(end(&speed::run()?, check)),
+        ["network"] => network::run(check),
+        ["network-trusting", file] => Ok(end(&network::run_trusting(file)?, check)),
+        ["footprint"] => Ok(end(&footprint::run()?, check)),
+        ["newcomer"] => Ok(end(&newcomer::run(None)?, check)),
+        ["newcomer", other] => Ok(end(&newcomer::run(Some(other))?, check)),
         ["serve"] => stand_in::serve(),
         ["memory", contender, job, origin, workspace] => {
             memory::measure(contender, job, origin, workspace)

@@ -1,4 +1,4 @@
-//! What a job takes of memory, in a process of its own. Linux tells; elsewhere nobody is asked.
+//! How much memory a job takes, measured in a process of its own, on Linux only.
 
 use std::fs;
 use std::process::{Command, ExitCode};
@@ -6,15 +6,15 @@ use std::process::{Command, ExitCode};
 use crate::Result;
 use crate::contenders::{Contender, Job};
 
-/// In MiB, over what the process held before.
+/// In MiB, minus what the process held before.
 #[derive(Clone, Copy)]
 pub struct Memory {
     pub peak: f64,
-    /// At the end, with the answer still at hand.
+    /// At the end, while the result is still held.
     pub held: f64,
 }
 
-/// Has a process of its own do the job once. `None` where the system does not tell.
+/// Starts a process that does the job once. Returns `None` if this is not Linux.
 pub fn of(contender: &str, job: Job, origin: &str, workspace: &str) -> Result<Option<Memory>> {
     if cfg!(not(target_os = "linux")) {
         return Ok(None);
@@ -32,7 +32,7 @@ pub fn of(contender: &str, job: Job, origin: &str, workspace: &str) -> Result<Op
     }))
 }
 
-/// That process.
+/// What that process does.
 pub fn measure(contender: &str, job: &str, origin: &str, workspace: &str) -> Result<ExitCode> {
     let (contender, job) = (Contender::new(contender, origin)?, Job::new(job)?);
     let before = status("VmRSS:")?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-/// What was promised, and what was measured.
+/// The limits, and what was measured.
 #[derive(Default)]
 pub struct Budgets(Vec<(String, f64, bool)>);
 
@@ -28,6 +28,9 @@ impl Budgets {
     }
 
     pub fn print(&self) {
+        if self.0.is_empty() {
+            return;
+        }
         println!("\n## budgets\n");
         for (what, measured, kept) in &self.0 {
             println!(
@@ -43,7 +46,7 @@ pub fn row<S: Borrow<str>>(cells: &[S]) {
     println!("| {} |", cells.join(" | "));
 }
 
-/// The head of a Markdown table; all columns but the first are numbers.
+/// The head of a Markdown table. All columns but the first are aligned as numbers.
 pub fn head(cells: &[&str]) {
     println!();
     row(cells);
@@ -55,7 +58,7 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// The median of `a / b`, taken round by round.
+/// The median of `a / b`, which is computed for each round.
 pub fn ratio(a: &[f64], b: &[f64]) -> f64 {
     median(a.iter().zip(b).map(|(a, b)| a / b).collect())
 }

@@ -1,4 +1,4 @@
-//! The speed table.
+//! The tables of speed and memory.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,11 +12,14 @@ use crate::report::{self, Budgets, median, ratio};
 use crate::stand_in::{self, StandIn};
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// The least that is timed at once; shorter calls are repeated.
+/// The shortest time that is measured: shorter calls are repeated until they take this long together.
 const SAMPLE: Duration = Duration::from_millis(3);
 const RACE: Duration = Duration::from_secs(6);
 const MIN_ROUNDS: usize = 5;
-const COLUMNS: [&str; 6] = ["", "mode-analytics", "floor", "by hand", "Value", "reqwest"];
+/// The contenders, in the order of [`Contender::NAMES`].
+pub const COLUMNS: [&str; 6] = ["", "mode-analytics", "floor", "by hand", "Value", "reqwest"];
+/// Explains the cells of a table of times.
+pub const LEGEND: &str = "Median time of a call, and in parentheses how many times as long as mode-analytics it took: above 1 is slower than mode-analytics, below 1 is faster.";
 
 pub fn run() -> Result<Budgets> {
     let stand_in = StandIn::start()?;
@@ -27,17 +30,17 @@ pub fn run() -> Result<Budgets> {
     Ok(budgets)
 }
 
-/// One job on one workspace, and what must come of it.
-struct Question {
+/// One job on one workspace, and the result that it must have.
+pub struct Question {
     job: Job,
     people: usize,
-    workspace: String,
+    pub workspace: String,
     active: usize,
     bytes: u64,
 }
 
 impl Question {
-    fn plain(job: Job, people: usize) -> Self {
+    pub fn plain(job: Job, people: usize) -> Self {
         let workspace = Workspace::new(&stand_in::plain(people), people);
         let states: HashMap<String, usize> = workspace.states().into_iter().collect();
         let bytes = workspace.memberships_json().len() as u64;
@@ -57,7 +60,7 @@ impl Question {
         }
     }
 
-    fn put_to(&self, contender: &Contender) -> Result<()> {
+    pub fn put_to(&self, contender: &Contender) -> Result<()> {
         let (answer, _) = contender.call(self.job, &self.workspace)?;
         let expected = match (contender, self.job) {
             (Contender::Floor(_), _) => Answer::Bytes(self.bytes),
@@ -75,8 +78,14 @@ impl Question {
     }
 }
 
-/// Seconds a call: of each entrant in turn, round after round, for the time of a race. The order changes from round to
-/// round: everybody comes first as often, and after everybody else as often (their number is a prime).
+/// The order in which the entrants take their turns in a round. It changes from round to round: if their number is a
+/// prime, each comes first equally often, and follows each of the others equally often.
+pub fn turns(round: usize, entrants: usize) -> impl Iterator<Item = usize> {
+    let stride = 1 + round / entrants % (entrants - 1);
+    (0..entrants).map(move |turn| (round + turn * stride) % entrants)
+}
+
+/// Measures each entrant in turn, round after round, until the time of a race is over. Returns seconds per call.
 fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
     let mut calls = Vec::new();
     for (contender, question) in entrants {
@@ -89,9 +98,7 @@ fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
     let start = Instant::now();
     let mut round = 0;
     while start.elapsed() < RACE || round < MIN_ROUNDS {
-        let stride = 1 + round / entrants.len() % (entrants.len() - 1);
-        for turn in 0..entrants.len() {
-            let at = (round + turn * stride) % entrants.len();
+        for at in turns(round, entrants.len()) {
             let (contender, question) = entrants[at];
             let start = Instant::now();
             for _ in 0..calls[at] {
@@ -105,9 +112,7 @@ fn race(entrants: &[(&Contender, &Question)]) -> Result<Vec<Vec<f64>>> {
 }
 
 fn side_by_side(origin: &str, budgets: &mut Budgets) -> Result<()> {
-    println!(
-        "Time of a call, and how many times this crate's it is (medians; ratios taken round by round):"
-    );
+    println!("On loopback. {LEGEND}");
     report::head(&COLUMNS);
     let contenders = Contender::NAMES
         .into_iter()
@@ -126,11 +131,15 @@ fn side_by_side(origin: &str, budgets: &mut Budgets) -> Result<()> {
         };
         budgets.at_most(
             limit,
-            &format!("{what}, over the hand-written one"),
+            &format!("{what}: time / time by hand"),
             ratio(this, by_hand),
         );
         if (job, people) == (Job::Count, 10_000) {
-            budgets.at_least(6.0, &format!("{what}, Value over it"), ratio(value, this));
+            budgets.at_least(
+                6.0,
+                &format!("{what}: time of Value / time"),
+                ratio(value, this),
+            );
         }
     }
     for job in Job::ALL {
@@ -149,14 +158,16 @@ fn compare(what: &str, question: &Question, contenders: &[Contender]) -> Result<
         .map(|contender| (contender, question))
         .collect();
     let seconds = race(&entrants)?;
-    let mut cells = vec![what.to_owned()];
-    cells.extend(
-        seconds
-            .iter()
-            .map(|times| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]))),
-    );
-    report::row(&cells);
+    let mut row = vec![what.to_owned()];
+    row.extend(cells(&seconds));
+    report::row(&row);
     Ok(seconds)
+}
+
+/// A cell for each entrant: its time, and how many times as long as the first it took.
+pub fn cells(seconds: &[Vec<f64>]) -> Vec<String> {
+    let cell = |times: &Vec<f64>| format!("{} ({:.2})", time(times), ratio(times, &seconds[0]));
+    seconds.iter().map(cell).collect()
 }
 
 fn time(seconds: &[f64]) -> String {
@@ -168,10 +179,15 @@ fn time(seconds: &[f64]) -> String {
     }
 }
 
-/// This crate by the size of the workspace.
+/// How the time of this crate grows with the workspace.
 fn by_size(origin: &str, budgets: &mut Budgets) -> Result<()> {
-    println!("\nThis crate by size:");
-    report::head(&["", "1,000", "100,000", "a row, over that at 1,000"]);
+    println!("\nHow the time of mode-analytics grows with the workspace:");
+    report::head(&[
+        "",
+        "1,000",
+        "100,000",
+        "time per row, compared with 1,000 (above 1 is slower)",
+    ]);
     let contender = Contender::new("mode-analytics", origin)?;
     for job in Job::ALL {
         let (small, large) = (Question::plain(job, 1_000), Question::plain(job, 100_000));
@@ -185,7 +201,7 @@ fn by_size(origin: &str, budgets: &mut Budgets) -> Result<()> {
         ]);
         budgets.at_most(
             1.5,
-            &format!("{} 100000, time a row over that of 1000", job.name()),
+            &format!("{} 100000: time per row / time per row of 1000", job.name()),
             a_row,
         );
     }
@@ -234,14 +250,14 @@ fn resources(origin: &str, budgets: &mut Budgets) -> Result<()> {
         match job {
             Job::List => budgets.at_most(
                 0.5,
-                "list 100000, MiB over body and rows",
+                "list 100000: MiB beside body and rows",
                 peak - large - held,
             ),
-            Job::Count => budgets.at_most(2.0, "count 100000, MiB over the body", peak - large),
+            Job::Count => budgets.at_most(2.0, "count 100000: MiB beside the body", peak - large),
         }
     }
 
-    // The stand-in answers the workspace of the gzip rows only to those who ask for gzip.
+    // For the workspace of the gzip rows, the stand-in refuses a client that does not ask for gzip.
     let plain = stand_in::body(10_000);
     let gzipped = stand_in::gzip(&plain)?.len();
     println!(
@@ -250,7 +266,7 @@ fn resources(origin: &str, budgets: &mut Budgets) -> Result<()> {
     );
     budgets.at_most(
         0.1,
-        "10000 on the wire, gzip over plain",
+        "10000: bytes with gzip / bytes without",
         gzipped as f64 / plain.len() as f64,
     );
     Ok(())

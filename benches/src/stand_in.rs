@@ -1,4 +1,4 @@
-//! The server that is asked, in a process of its own: its time and memory are nobody's.
+//! The server that is asked. It runs in a process of its own, so that its time and memory count for nobody.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -12,17 +12,17 @@ use crate::Result;
 const SIZES: [usize; 4] = [50, 1_000, 10_000, 100_000];
 const GZIPPED: usize = 10_000;
 
-/// The workspace of so many people. The stand-in serves those of 50, 1,000, 10,000 and 100,000.
+/// The name of the workspace of this many people. The stand-in serves 50, 1,000, 10,000 and 100,000.
 pub fn plain(people: usize) -> String {
     format!("people-{people}")
 }
 
-/// The same, for those who ask for gzip. The stand-in serves the one of 10,000.
+/// The same for a workspace that is served with gzip only. The stand-in serves 10,000.
 pub fn gzipped(people: usize) -> String {
     format!("people-{people}-gzip")
 }
 
-/// The body of either.
+/// The body of the response for either, before gzip.
 pub fn body(people: usize) -> String {
     Workspace::new(&plain(people), people).memberships_json()
 }
@@ -54,7 +54,7 @@ pub fn serve() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The stand-in at work.
+/// A running stand-in.
 pub struct StandIn {
     pub origin: String,
     process: Child,

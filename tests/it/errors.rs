@@ -9,13 +9,17 @@ use serde::Deserialize;
 use crate::{FULL, SECRET, TOKEN, builder, client, each, serving};
 
 fn error_of(reply: Reply) -> Error {
+    error_of_type::<()>(reply)
+}
+
+fn error_of_type<T: serde::de::DeserializeOwned + std::fmt::Debug>(reply: Reply) -> Error {
     let server = FakeMode::start();
     server.on("/api/x", reply);
     builder(&server)
         .max_retries(0)
         .build()
         .unwrap()
-        .get::<()>("/api/x?q=1")
+        .get::<T>("/api/x?q=1")
         .unwrap_err()
 }
 
@@ -788,4 +792,29 @@ fn get_tells_what_the_callers_type_lacks() {
     });
     assert!(text_of("<html>").contains("it is an HTML page, not JSON"));
     let _ = (State::Active, State::Banned);
+}
+
+#[test]
+fn get_tells_it_whatever_the_values_are() {
+    #[derive(Debug, Deserialize)]
+    struct Group {
+        #[serde(rename = "name")]
+        _name: String,
+    }
+    let cases = [
+        (r#"{"title": "my name is"}"#, "missing field `name`"),
+        // Rails escapes `&`, `<` and `>` in this way.
+        (r#"{"title": "a \u0026 b"}"#, "missing field `name`"),
+        (
+            r#"{"name": 7, "title": "a string"}"#,
+            "unexpected JSON: expected a string",
+        ),
+    ];
+    each(cases, |(body, text)| {
+        let error = error_of_type::<Group>(Reply::json(200, *body));
+        assert!(
+            error.to_string().contains(&format!(": {text} at line 1 ")),
+            "{error}"
+        );
+    });
 }

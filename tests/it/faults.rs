@@ -1,7 +1,10 @@
-//! What a connection, a server or a body can do wrong: the kind of the error, how often was asked, how long it took.
+//! What a connection, a server or a body can do wrong: the kind of the error, how many requests it
+//! took, and how long.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fake_mode::{Framing, Reply};
@@ -49,7 +52,6 @@ fn chunked(body: &str) -> Reply {
 
 /// How long `GOOD` is on the wire.
 fn good_length() -> usize {
-    use std::io::{Read, Write};
     let server = serving(good());
     let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
     write!(
@@ -81,9 +83,13 @@ fn broken_connections_are_tried_four_times() {
 #[test]
 fn a_refused_port_is_tried_four_times() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = builder_at(origin).build().unwrap().verify().unwrap_err();
+    let error = builder_at(format!("http://{address}"))
+        .build()
+        .unwrap()
+        .verify()
+        .unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 4));
     // Loopback is not told about proxies.
     let (text, advice) = (
@@ -91,9 +97,9 @@ fn a_refused_port_is_tried_four_times() {
         " (check that a server runs at the base URL)",
     );
     assert_eq!(error.to_string(), format!("{text}{advice}"));
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.starts_with("Connection refused"), "{cause}");
-    assert_eq!(format!("{error:?}"), format!("{text}: {cause}{advice}"));
+    // The cause is in the system's own words, which are others on Windows.
+    let refused = std::net::TcpStream::connect(address).unwrap_err();
+    assert_eq!(format!("{error:?}"), format!("{text}: {refused}{advice}"));
 }
 
 #[test]
@@ -194,7 +200,7 @@ fn silence_and_dripping_end_at_the_timeout() {
             large.drip_body(drip).framing(Framing::Chunked),
         ),
     ];
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (fault, reply) in &cases {
             for attempt_timeout in [30_000, 800] {
                 scope.spawn(move || {
@@ -217,6 +223,118 @@ fn silence_and_dripping_end_at_the_timeout() {
     });
 }
 
+/// The origin of a server that sends these bytes to everybody and then nothing more.
+fn stalling(bytes: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes.as_bytes());
+            open.push(stream);
+        }
+    });
+    origin
+}
+
+/// An error that a server told in time. By the contract that is 3 s; the rest is for a busy machine.
+const AT_ONCE: u128 = 6_000;
+
+#[test]
+fn an_error_whose_body_stalls_is_told_at_once() {
+    const JSON: &str = r#"{"id": "unauthorized", "message": "who?"}"#;
+    let half = &JSON[..20];
+    let framings = [
+        ("Content-Length: 1000\r\n", false),
+        ("Transfer-Encoding: chunked\r\n", true),
+        ("Connection: close\r\n", false),
+    ];
+    let bodies = [
+        ("", None),
+        (half, None),
+        (JSON, Some("who?")),
+        ("who", None),
+    ];
+    // A text that stalls may be half a text, so that nothing is asserted about its message.
+    let mut cases = Vec::new();
+    for (header, is_chunked) in framings {
+        for (body, message) in bodies {
+            let body = match (is_chunked, body.len()) {
+                (true, 1..) => format!("{:x}\r\n{body}\r\n", body.len()),
+                _ => body.to_owned(),
+            };
+            let response = format!("HTTP/1.1 401 x\r\n{header}\r\n{body}");
+            for (timeout, attempt_timeout, limit) in [
+                (60_000, 30_000, AT_ONCE),
+                (600, 30_000, 1_800),
+                (60_000, 600, 1_800),
+            ] {
+                let times = (timeout, attempt_timeout, limit);
+                cases.push((stalling(response.clone()), times, message));
+            }
+        }
+    }
+    // In parallel, since each takes its time.
+    thread::scope(|scope| {
+        for (origin, (timeout, attempt_timeout, limit), message) in cases {
+            scope.spawn(move || {
+                let client = builder_at(origin)
+                    .timeout(Duration::from_millis(timeout))
+                    .attempt_timeout(Duration::from_millis(attempt_timeout));
+                let start = Instant::now();
+                let error = client.build().unwrap().memberships("acme").unwrap_err();
+                let took = start.elapsed().as_millis();
+                assert_eq!(
+                    (error.kind(), error.status(), error.attempts()),
+                    (ErrorKind::Unauthorized, Some(401), 1)
+                );
+                assert!(took < limit, "{took} ms, {error}");
+                if let Some(message) = message {
+                    assert_eq!(error.api_id(), Some("unauthorized"));
+                    assert_eq!(error.api_message(), Some(message));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_error_whose_body_drips_is_told_at_once() {
+    let json = r#"{"id": "unauthorized", "message": "who?"}"#;
+    let framings = [Framing::Length, Framing::Chunked, Framing::UntilClose];
+    thread::scope(|scope| {
+        for framing in framings {
+            scope.spawn(move || {
+                let reply = Reply::json(403, json).framing(framing);
+                let server = serving(reply.drip_body(Duration::from_millis(300)));
+                let client = builder(&server).build().unwrap();
+                let start = Instant::now();
+                let error = client.memberships("acme").unwrap_err();
+                let took = start.elapsed().as_millis();
+                assert!(took < AT_ONCE, "{took} ms, {error}");
+                assert_eq!(
+                    (error.kind(), error.status(), error.api_message()),
+                    (ErrorKind::Forbidden, Some(403), None)
+                );
+                assert_eq!(server.targets().len(), 1);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_status_that_is_retried_is_retried_even_if_its_body_stalls() {
+    let server = serving(good());
+    let stalls = Reply::json(503, "x").framing(Framing::LyingLength(9));
+    let stalls = stalls.drip_body(Duration::from_secs(3_600));
+    server.script(FULL, [stalls, good()]);
+    let client = builder(&server).build().unwrap();
+    assert_eq!(client.memberships("acme").unwrap().len(), 1);
+    assert_eq!(server.targets().len(), 2);
+}
+
 #[test]
 fn the_timeout_covers_pages_waits_and_fallbacks_together() {
     let slow = Duration::from_millis(300);
@@ -236,7 +354,7 @@ fn the_timeout_covers_pages_waits_and_fallbacks_together() {
     fallback.on(crate::LITE, Reply::silence());
     let retries = serving(Reply::json(503, "").delay(slow));
 
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (server, kind) in [
             (&endless, ErrorKind::Timeout),
             (&fallback, ErrorKind::Timeout),
@@ -359,6 +477,16 @@ fn a_whole_body_leaves_the_connection_usable() {
 }
 
 #[test]
+fn an_error_leaves_the_connection_usable() {
+    each([Framing::Length, Framing::Chunked], |&framing| {
+        let server = serving(Reply::error(403, "forbidden", "no").framing(framing));
+        let client = client(&server);
+        (0..5).for_each(|_| drop(client.memberships("acme").unwrap_err()));
+        assert_eq!((server.targets().len(), server.connections()), (5, 1));
+    });
+}
+
+#[test]
 fn endless_bodies_end_at_the_limit() {
     let endless = || Reply::json(200, " ".repeat(1000)).endless();
     let framings = [
@@ -389,7 +517,6 @@ fn endless_bodies_end_at_the_limit() {
 #[cfg(feature = "gzip")]
 mod gzip {
     use super::*;
-    use std::io::Write;
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -477,40 +604,6 @@ mod gzip {
             ErrorKind::Timeout
         );
     }
-
-    #[test]
-    fn a_bomb_costs_no_more_than_the_limit() {
-        if !crate::in_own_process("faults::gzip::a_bomb_costs_no_more_than_the_limit", &[]) {
-            return;
-        }
-        // Two megabytes that become two gigabytes.
-        let bomb = gzip(&vec![b' '; 1 << 20]).repeat(2048);
-        let server = serving(zipped(bomb));
-        let client = builder(&server)
-            .max_response_bytes(1 << 20)
-            .build()
-            .unwrap();
-        let before = peak_kilobytes();
-        let error = client.memberships("acme").unwrap_err();
-        assert_eq!(
-            (error.kind(), server.targets().len()),
-            (ErrorKind::TooLarge, 1)
-        );
-        assert!(
-            peak_kilobytes() - before < 8 * 1024,
-            "{} kB",
-            peak_kilobytes() - before
-        );
-    }
-
-    /// The most memory that this process has had; 0 where the system does not tell.
-    fn peak_kilobytes() -> usize {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.map_or(0, |line| {
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        })
-    }
 }
 
 #[cfg(not(feature = "gzip"))]
@@ -551,7 +644,7 @@ fn depth_does_not_overflow_the_stack() {
                 .map(|rows| rows.len())
                 .map_err(|error| error.kind())
         };
-        let small_stack = std::thread::Builder::new().stack_size(256 * 1024);
+        let small_stack = thread::Builder::new().stack_size(256 * 1024);
         let result = small_stack.spawn(call).unwrap().join().unwrap();
         assert_eq!(result, expected.ok_or(ErrorKind::Decode));
     }

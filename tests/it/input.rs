@@ -2,9 +2,12 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fake_mode::{FakeMode, Reply};
-use mode_analytics::{Client, Credentials, ErrorKind};
+use mode_analytics::{Client, ClientBuilder, Credentials, ErrorKind};
 
-use crate::{builder, builder_at, client, credentials, each};
+use crate::{
+    SECRET, TOKEN, builder, builder_at, client, credentials, each, is_own_process,
+    run_in_own_process,
+};
 
 const ROUNDS: usize = 2000;
 
@@ -369,4 +372,113 @@ fn without_tls_the_first_call_says_so() {
         (ErrorKind::InvalidInput, 0)
     );
     assert!(error.to_string().contains("feature `rustls`"), "{error}");
+}
+
+#[test]
+fn a_base_url_is_kept_in_lower_case() {
+    let cases = [
+        ("HTTP://LocalHost:8080/", "http://localhost:8080"),
+        ("http://127.0.0.1", "http://127.0.0.1"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ];
+    each(cases, |(url, kept)| {
+        let client = builder_at((*url).into()).build().unwrap();
+        let shown = format!("Client {{ base_url: {kept:?}, .. }}");
+        assert_eq!(format!("{client:?}"), shown);
+    });
+}
+
+#[test]
+fn a_client_comes_from_the_environment() {
+    let test = "input::a_client_comes_from_the_environment";
+    if is_own_process() {
+        let [url, expected] = ["URL", "EXPECTED"].map(|name| std::env::var(name).unwrap());
+        let client = Client::from_env();
+        let built = ClientBuilder::from_env().and_then(ClientBuilder::build);
+        let shown = [client, built].map(|client| match client {
+            Ok(client) => format!("{client:?}"),
+            Err(error) => {
+                assert_eq!(
+                    (error.kind(), error.attempts()),
+                    (ErrorKind::InvalidInput, 0)
+                );
+                error.to_string()
+            }
+        });
+        for shown in shown {
+            assert!(shown.contains(&expected), "{shown}");
+        }
+        if !url.is_empty() {
+            assert_eq!(
+                Client::from_env().unwrap().verify().unwrap_err().status(),
+                Some(404)
+            );
+        }
+        return;
+    }
+    let server = FakeMode::start();
+    let origin = server.origin();
+    let default = match cfg!(feature = "rustls") {
+        true => r#"base_url: "https://app.mode.com""#,
+        false => "feature `rustls`",
+    };
+    let names_it = "(correct or unset MODE_BASE_URL)";
+    let cases = [
+        (Some(&*origin), &*origin, &*origin),
+        (Some(""), "", default),
+        (None, "", default),
+        (Some("app.mode.com"), "", names_it),
+        (Some("http://app.mode.com"), "", names_it),
+        (Some("https://app.mode.com/api"), "", names_it),
+        (Some(" "), "", names_it),
+    ];
+    each(cases, |(base, url, expected)| {
+        let mut variables = vec![
+            ("MODE_API_TOKEN", TOKEN),
+            ("MODE_API_SECRET", SECRET),
+            ("URL", url),
+            ("EXPECTED", expected),
+        ];
+        variables.extend(base.map(|base| ("MODE_BASE_URL", base)));
+        run_in_own_process(test, &variables);
+    });
+    let [request] = &server.requests()[..] else {
+        panic!("one request")
+    };
+    let key = BASE64_STANDARD.encode(format!("{TOKEN}:{SECRET}"));
+    assert_eq!(
+        request.header("authorization"),
+        Some(&*format!("Basic {key}"))
+    );
+}
+
+#[test]
+fn a_loopback_base_url_ignores_the_proxy_variables() {
+    let test = "input::a_loopback_base_url_ignores_the_proxy_variables";
+    if is_own_process() {
+        let port = std::env::var("PORT").unwrap();
+        let client = builder_at(format!("http://127.0.0.1:{port}"))
+            .build()
+            .unwrap();
+        assert_eq!(client.verify().unwrap_err().status(), Some(404));
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            let https = builder_at(format!("https://{host}:{port}")).build();
+            assert_eq!(https.is_ok(), cfg!(feature = "rustls"));
+        }
+        return;
+    }
+    let server = FakeMode::start();
+    let port = server.addr().port().to_string();
+    each(
+        ["garbage:///", "http://127.0.0.1:1", "socks5://127.0.0.1:1"],
+        |proxy| {
+            let names = ["http_proxy", "https_proxy", "all_proxy"];
+            let upper = names.map(str::to_uppercase);
+            let names = names.into_iter().chain(upper.iter().map(|name| &**name));
+            let mut variables: Vec<(&str, &str)> = names.map(|name| (name, *proxy)).collect();
+            variables.push(("PORT", &port));
+            run_in_own_process(test, &variables);
+        },
+    );
+    assert_eq!(server.targets().len(), 3);
 }

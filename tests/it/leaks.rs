@@ -1,5 +1,6 @@
-//! Nothing shows a credential, or a value out of a good answer; nothing goes where it was not sent.
+//! Nothing shows a credential, or a value of a good response; nothing goes where it was not sent.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Mutex;
 
@@ -7,8 +8,9 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, 
 use fake_mode::{FakeMode, Framing, Reply};
 use mode_analytics::{Client, Credentials, Error, ErrorKind};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::{FULL, builder, chain, client, in_own_process, serving};
+use crate::{FULL, builder, chain, client, each, in_own_process, serving};
 
 /// With characters that JSON escapes and whose base64 differs between alphabets.
 const TOKEN: &str = "tok\"en?>\u{fc}~\u{fc}?";
@@ -42,7 +44,7 @@ fn assert_clean(shown: &str) {
 }
 
 /// Everything that an error shows.
-fn shown(error: &Error) -> String {
+pub(crate) fn shown(error: &Error) -> String {
     let accessors = format!(
         "{:?} {:?} {:?}",
         error.api_id(),
@@ -52,7 +54,19 @@ fn shown(error: &Error) -> String {
     format!("{error} {error:?} {error:#?} {} {accessors}", chain(error))
 }
 
-struct Log(Mutex<String>);
+pub(crate) struct Log(Mutex<String>);
+
+impl Log {
+    /// Hears what every crate of this process logs from now on.
+    pub(crate) fn listen(level: log::LevelFilter) {
+        log::set_logger(&LOG).unwrap();
+        log::set_max_level(level);
+    }
+
+    pub(crate) fn heard() -> String {
+        LOG.0.lock().unwrap().clone()
+    }
+}
 
 impl log::Log for Log {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -76,8 +90,7 @@ fn no_error_value_or_log_record_shows_a_credential() {
     ) {
         return;
     }
-    log::set_logger(&LOG).unwrap();
-    log::set_max_level(log::LevelFilter::Debug);
+    Log::listen(log::LevelFilter::Debug);
 
     let server = FakeMode::start();
     let credentials = Credentials::new(TOKEN, SECRET).unwrap();
@@ -143,7 +156,7 @@ fn no_error_value_or_log_record_shows_a_credential() {
         ));
     }
 
-    let log = LOG.0.lock().unwrap();
+    let log = Log::heard();
     assert!(log.contains("ureq"), "the log was heard");
     // The path and the server's headers are in ureq's log as they are: only what we add must not be.
     let ours: String = log
@@ -192,36 +205,154 @@ fn no_value_of_a_good_answer_is_in_an_error() {
             );
         }
     }
+}
 
-    /// A caller's type whose error is the value itself.
-    #[derive(Debug, Deserialize)]
-    #[serde(try_from = "String")]
-    struct Picky;
+/// A caller's type whose error is made of the value, in one of these ways.
+#[derive(Debug, Deserialize, PartialEq, Eq, Hash)]
+#[serde(try_from = "String")]
+struct Picky<const WAY: usize>;
 
-    impl TryFrom<String> for Picky {
-        type Error = String;
+const WAYS: [fn(&str) -> String; 10] = [
+    |value| value.to_owned(),
+    |value| format!("missing field `{value}`"),
+    |value| format!("x, expected {value}"),
+    |value| format!("x, expected {value} at line 1 column 1"),
+    |value| format!("invalid type: string {value:?}, expected a {value}"),
+    |value| format!("missing field {value:?}, expected `{value}`"),
+    |value| format!("unknown field `{value}`, expected `x`"),
+    |value| format!("x, expected {}", value.replace('@', " ")),
+    |value| format!("missing field `{}`", value.to_uppercase()),
+    |value| format!("x, expected {}", value.to_lowercase()),
+];
 
-        fn try_from(value: String) -> Result<Self, String> {
-            Err(value)
+impl<const WAY: usize> TryFrom<String> for Picky<WAY> {
+    type Error = String;
+
+    fn try_from(value: String) -> Result<Self, String> {
+        Err(WAYS[WAY](&value))
+    }
+}
+
+#[test]
+fn no_value_gets_out_through_a_type_of_the_callers() {
+    type Ask = (&'static str, fn(&Client) -> Vec<Option<Error>>);
+    fn all<const WAY: usize>(client: &Client) -> Vec<Option<Error>> {
+        fn fail<T: DeserializeOwned>(client: &Client) -> Option<Error> {
+            client.get::<T>("/api/x").err()
         }
+        vec![
+            fail::<Picky<WAY>>(client),
+            fail::<Vec<Picky<WAY>>>(client),
+            fail::<HashMap<Picky<WAY>, IgnoredAny>>(client),
+            fail::<HashMap<String, Picky<WAY>>>(client),
+            fail::<HashMap<String, bool>>(client),
+            fail::<Closed>(client),
+            fail::<Tagged>(client),
+            fail::<bool>(client),
+        ]
     }
+    let asks: [Ask; 10] = [
+        ("as it is", all::<0>),
+        ("missing field", all::<1>),
+        ("expected", all::<2>),
+        ("expected, with a place", all::<3>),
+        ("invalid type", all::<4>),
+        ("missing field, expected", all::<5>),
+        ("unknown field", all::<6>),
+        ("in words", all::<7>),
+        ("in capitals", all::<8>),
+        ("in small letters", all::<9>),
+    ];
+    let values = [
+        "Alice@Example.com",
+        "x, expected Alice@Example.com at line 1 column 1",
+        "x, expected Alice@Example.com",
+        "missing field `Alice@Example.com`",
+        "missing field `Alice`",
+        "Alice",
+        "b, expected `Alice`",
+    ];
+    let cases = (0..asks.len()).flat_map(|n| values.map(|value| (n, asks[n].0, value)));
+    each(cases, |(n, _, value)| {
+        let (_, ask) = asks[*n];
+        let escaped = value.replace("Al", "\\u0041l");
+        let bodies = [*value, &escaped].map(|value| {
+            [
+                format!("\"{value}\""),
+                format!("[\"{value}\"]"),
+                format!("{{\"a\": \"{value}\"}}"),
+                format!("{{\"{value}\": 1}}"),
+                format!("{{\"{value}\": \"{value}\", \"{value}\": 2}}"),
+                format!("{{\"kind\": \"{value}\"}}"),
+            ]
+        });
+        let server = FakeMode::start();
+        let client = client(&server);
+        for body in bodies.concat() {
+            server.on("/api/x", Reply::json(200, &*body));
+            for error in ask(&client).into_iter().flatten() {
+                let text = shown(&error);
+                assert_eq!(error.kind(), ErrorKind::Decode);
+                // The name of a key is not a value, so `Alice` alone may be shown if it is one.
+                let is_key = body.contains("Alice\":") && !value.contains('@');
+                let is_shown = text.to_lowercase().contains("alice");
+                assert!(!is_shown || is_key, "{body}: {text}");
+                assert!(!text.to_lowercase().contains("example"), "{body}: {text}");
+            }
+        }
+    });
+}
 
-    let server = FakeMode::start();
-    for value in [
-        EMAIL.to_owned(),
-        format!("missing field `{EMAIL}`"),
-        format!("missing field `state`{EMAIL}"),
-    ] {
-        server.on(
-            "/api/x",
-            Reply::json(200, serde_json::Value::from(value).to_string()),
-        );
-        let error = client(&server).get::<Picky>("/api/x").unwrap_err();
-        assert!(
-            error.kind() == ErrorKind::Decode && !shown(&error).contains(EMAIL),
-            "{error:?}"
-        );
-    }
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Closed {
+    #[serde(rename = "x")]
+    _x: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind")]
+enum Tagged {
+    Group,
+}
+
+#[test]
+fn no_value_of_a_row_gets_out_whatever_it_imitates() {
+    const IMITATIONS: [&str; 5] = [
+        "x, expected alice@example.com at line 1 column 1",
+        "missing field `bob@example.com`",
+        "missing field `example`",
+        "invalid type: string, expected example",
+        "\\u0065xample@\\u0065xample, expected \\u0065xample",
+    ];
+    let fields = [
+        "state",
+        "member_username",
+        "username",
+        "member_token",
+        "name",
+        "email",
+        "admin",
+        "invited",
+        "managed_by_scim",
+        "activated_at",
+    ];
+    each(fields, |field| {
+        for value in IMITATIONS {
+            for row in [
+                format!(r#"{{"{field}": {{"{value}": "{value}"}}, "state": "x"}}"#),
+                format!(r#"{{"{field}": ["{value}"], "state": "x"}}"#),
+                format!(r#"{{"{field}": "{value}", "{field}": "{value}", "state": "x"}}"#),
+                format!(r#"{{"{field}": "{value}", "{value}": "{value}", "admin": "{value}"}}"#),
+                format!(r#"{{"{field}": "{value}"#),
+            ] {
+                let server = serving(Reply::json(200, format!("[{row}]")));
+                let error = client(&server).memberships("acme").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Decode, "{row}");
+                assert!(!shown(&error).contains("example"), "{row}: {error:?}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -13,11 +13,13 @@ mod model;
 #[cfg(feature = "rustls")]
 mod proxy;
 mod retry;
+mod rooms;
 mod surface;
 #[cfg(feature = "rustls")]
 mod tls;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
@@ -90,42 +92,60 @@ fn rows(people: std::ops::Range<usize>) -> String {
     people.map(row).collect::<Vec<_>>().join(",")
 }
 
-/// Runs the test `name` again in a process of its own, with these variables and no proxy variables, and with `MODE_IT`
-/// set. Returns whether this is that process.
+/// Runs the test `name` again in a process of its own. Returns whether this is that process.
 fn in_own_process(name: &str, variables: &[(&str, &str)]) -> bool {
-    if env::var_os("MODE_IT").is_some() {
-        return true;
+    let is_here = is_own_process();
+    if !is_here {
+        run_in_own_process(name, variables);
     }
+    is_here
+}
+
+fn is_own_process() -> bool {
+    env::var_os("MODE_IT").is_some()
+}
+
+/// A process that runs `program`, without the variables that name a proxy or a key. `TEST_RUNNER` names
+/// the emulator that runs it, if the system cannot do so by itself.
+fn process(program: impl AsRef<OsStr>) -> Command {
+    let mut process = match env::var_os("TEST_RUNNER") {
+        None => Command::new(program),
+        Some(runner) => {
+            let mut process = Command::new(runner);
+            process.arg(program);
+            process
+        }
+    };
+    for name in [
+        "ALL_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "MODE_API_TOKEN",
+        "MODE_API_SECRET",
+        "MODE_WORKSPACE",
+        "MODE_BASE_URL",
+    ] {
+        process.env_remove(name).env_remove(name.to_lowercase());
+    }
+    process
+}
+
+/// Runs the test `name` again in a process of its own, with these variables, without others that name
+/// a proxy or a key, and with `MODE_IT` set.
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
     let Output {
         status,
         stdout,
         stderr,
-    } = Command::new(env::current_exe().unwrap())
+    } = process(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("MODE_IT", "1")
-        .envs(variables.iter().copied())
-        .output_without_proxies();
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .output()
+        .unwrap();
     let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
-    false
-}
-
-trait WithoutProxies {
-    fn output_without_proxies(&mut self) -> Output;
-}
-
-impl WithoutProxies for Command {
-    fn output_without_proxies(&mut self) -> Output {
-        let given: Vec<_> = self.get_envs().map(|(name, _)| name.to_owned()).collect();
-        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
-            for name in [name.to_owned(), name.to_lowercase()] {
-                if !given.iter().any(|given| *given == *name) {
-                    self.env_remove(name);
-                }
-            }
-        }
-        self.output().unwrap()
-    }
 }

@@ -21,13 +21,17 @@ fn types_have_the_traits_they_promise() {
         T: Clone + std::fmt::Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync,
     >() {
     }
-    fn state<
-        T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + PartialEq<str>,
-    >() {
+    fn state<T>()
+    where
+        T: Eq + Ord + Hash + std::fmt::Display + From<&'static str> + From<String> + AsRef<str>,
+        T: PartialEq<str> + for<'a> PartialEq<&'a str>,
+        str: PartialEq<T>,
+        for<'a> &'a str: PartialEq<T>,
+    {
     }
-    fn error<T: std::error::Error + Send + Sync + 'static>() {}
-    fn kind<T: Copy + std::fmt::Debug + Eq + Hash>() {}
-    fn counts<T: Default + for<'a> FromIterator<&'a Membership>>() {}
+    fn error<T: std::error::Error + From<ErrorKind> + Send + Sync + 'static>() {}
+    fn kind<T: Copy + std::fmt::Debug + std::fmt::Display + Eq + Hash>() {}
+    fn counts<T: Default + FromIterator<Membership> + for<'a> FromIterator<&'a Membership>>() {}
     shared::<Credentials>();
     shared::<Client>();
     shared::<ClientBuilder>();
@@ -53,6 +57,9 @@ fn signatures_are_those_of_the_contract() {
         Client::membership_counts;
     let _: fn(&Client, &str) -> mode_analytics::Result<Vec<String>> = Client::get;
     let _: fn() -> mode_analytics::Result<Credentials> = Credentials::from_env;
+    let _: fn() -> mode_analytics::Result<Client> = Client::from_env;
+    let _: fn() -> mode_analytics::Result<ClientBuilder> = ClientBuilder::from_env;
+    let _: fn(ErrorKind) -> Error = Error::from;
     let _: fn(&Error) -> ErrorKind = Error::kind;
     let _: fn(&Error) -> Option<u16> = Error::status;
     let _: fn(&Error) -> Option<&str> = Error::api_id;
@@ -63,6 +70,22 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&Retry<'_>) -> (u32, Duration, ErrorKind) =
         |retry| (retry.attempt(), retry.delay(), retry.error().kind());
     assert_eq!(Client::DEFAULT_BASE_URL, "https://app.mode.com");
+}
+
+#[test]
+fn rows_are_counted_by_value_and_by_reference() {
+    let json = r#"[{"state": "active"}, {"state": "x"}, {"state": "active"}]"#;
+    let rows: Vec<Membership> = serde_json::from_str(json).unwrap();
+    let by_reference: MembershipCounts = rows.iter().collect();
+    let by_value: MembershipCounts = rows.into_iter().collect();
+    assert_eq!(by_value, by_reference);
+    assert_eq!((by_value.total, by_value.active), (3, 2));
+    let state = MembershipState::from("x");
+    let text: &str = state.as_ref();
+    let equal = [text == state, state == text, *text == state, state == *text];
+    assert_eq!(equal, [true; 4]);
+    let equal = ["active" == state, "active" == MembershipState::ACTIVE];
+    assert_eq!(equal, [false, true]);
 }
 
 #[test]

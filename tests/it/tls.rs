@@ -1,31 +1,36 @@
 //! TLS for real, against a server whose certificate authority is made here.
 
-use std::env;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use mode_analytics::{Client, Error, ErrorKind};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::{builder_at, chain, in_own_process};
+use crate::builder_at;
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"workspace\": \"acme\"}";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 21\r\n\r\n\
+    {\"workspace\": \"acme\"}";
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("authority {}", MADE.fetch_add(1, Ordering::SeqCst));
         let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn certify(&self, host: &str, expires: i32) -> ServerConfig {
+    pub(crate) fn certify(&self, host: &str, expires: i32) -> ServerConfig {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(expires, 1, 1);
@@ -43,14 +48,23 @@ impl Authority {
     }
 }
 
-/// Answers each connection once; counts them, and the bytes that came through the TLS.
-struct Server {
-    port: u16,
-    seen: Arc<(AtomicUsize, AtomicUsize)>,
+/// Answers each connection once.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    seen: Arc<Seen>,
+}
+
+/// How many connections there were, how many bytes came through the TLS, and how many handshakes were
+/// resumed.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    bytes: AtomicUsize,
+    resumed: AtomicUsize,
 }
 
 impl Server {
-    fn start(config: ServerConfig) -> Self {
+    pub(crate) fn start(config: ServerConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self {
             port: listener.local_addr().unwrap().port(),
@@ -59,14 +73,17 @@ impl Server {
         let (config, seen) = (Arc::new(config), server.seen.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                seen.0.fetch_add(1, Ordering::SeqCst);
+                seen.connections.fetch_add(1, Ordering::SeqCst);
                 let mut tls = StreamOwned::new(
                     ServerConnection::new(config.clone()).unwrap(),
                     stream.unwrap(),
                 );
                 let _ = read_head(&mut tls).and_then(|head| {
-                    seen.1.fetch_add(head.len(), Ordering::SeqCst);
-                    tls.write_all(ANSWER)
+                    seen.bytes.fetch_add(head.len(), Ordering::SeqCst);
+                    let is_resumed = tls.conn.handshake_kind() == Some(HandshakeKind::Resumed);
+                    seen.resumed
+                        .fetch_add(usize::from(is_resumed), Ordering::SeqCst);
+                    tls.write_all(RESPONSE)
                 });
                 tls.conn.send_close_notify();
                 let _ = tls.flush();
@@ -75,14 +92,19 @@ impl Server {
         server
     }
 
+    #[cfg(all(feature = "platform-verifier", target_os = "linux"))]
     fn origin(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    fn seen(&self) -> (usize, usize) {
+    /// How many connections there were, and how many bytes came through the TLS.
+    pub(crate) fn seen(&self) -> (usize, usize) {
+        let Seen {
+            connections, bytes, ..
+        } = &*self.seen;
         (
-            self.seen.0.load(Ordering::SeqCst),
-            self.seen.1.load(Ordering::SeqCst),
+            connections.load(Ordering::SeqCst),
+            bytes.load(Ordering::SeqCst),
         )
     }
 }
@@ -97,18 +119,42 @@ fn read_head(stream: &mut impl Read) -> io::Result<String> {
     Ok(String::from_utf8(head).unwrap())
 }
 
-/// An HTTP proxy that tunnels every CONNECT to `port`, or refuses it with `status`. Returns its URL and what it saw.
-fn proxy(port: u16, status: u16) -> (String, Arc<Mutex<String>>) {
+/// A server that says these words to everybody and nothing more, and hears everybody out: a close with
+/// unread bytes would be a reset, which may overtake the words.
+pub(crate) fn saying(words: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                stream.write_all(words)?;
+                stream.shutdown(Shutdown::Write)?;
+                io::copy(&mut stream, &mut io::sink())
+            });
+        }
+    });
+    port
+}
+
+/// An HTTP proxy that tunnels every CONNECT to `port`, or refuses it with `status`, or closes if that
+/// is 0. Returns its address and what it saw.
+pub(crate) fn proxy(port: u16, status: u16) -> (SocketAddr, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let seen = Arc::<Mutex<String>>::default();
     let record = seen.clone();
     thread::spawn(move || {
         for client in listener.incoming() {
             let mut client = client.unwrap();
-            let head = read_head(&mut client).unwrap();
+            let Ok(head) = read_head(&mut client) else {
+                continue;
+            };
             record.lock().unwrap().push_str(&head);
-            write!(client, "HTTP/1.1 {status} x\r\n\r\n").unwrap();
+            if status == 0 {
+                continue;
+            }
+            let _ = write!(client, "HTTP/1.1 {status} x\r\n\r\n");
             if status == 200 {
                 let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
@@ -117,62 +163,62 @@ fn proxy(port: u16, status: u16) -> (String, Arc<Mutex<String>>) {
             }
         }
     });
-    (url, seen)
+    (address, seen)
 }
 
-fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
+pub(crate) fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
     client
         .unwrap()
         .verify()
         .map(|opened| opened.workspace.unwrap())
 }
 
-#[test]
-fn an_unknown_authority_is_refused_before_a_byte_of_the_request() {
-    let server = Server::start(Authority::new().certify("localhost", 2099));
-    let error = verify(
-        builder_at(server.origin())
-            .on_retry(|_| panic!("no retry"))
-            .build(),
-    )
-    .unwrap_err();
+/// The error is of TLS, has this advice, keeps rustls' words as its cause, and was not retried.
+pub(crate) fn assert_refused(error: &Error, place: &str, advice: &str, cause: &str) {
+    assert_eq!(
+        error.to_string(),
+        format!("GET /api/verify: no trusted connection{place} ({advice})")
+    );
+    let source = std::error::Error::source(error).unwrap().to_string();
+    assert!(source.contains(cause), "{source}");
+    assert!(format!("{error:?}").contains(&source));
     assert_eq!(
         (error.kind(), error.attempts(), error.is_retryable()),
         (ErrorKind::Tls, 1, false)
     );
-    let text = chain(&error);
-    assert!(
-        text.contains("`platform-verifier`") && text.contains("UnknownIssuer"),
-        "{text}"
-    );
+}
+
+pub(crate) const NO_TLS: &str = "the other side does not speak TLS: check the port";
+
+#[test]
+fn an_unknown_authority_is_refused_before_a_byte_of_the_request() {
+    // By its address: this test also runs in an empty root, where no file says what `localhost` is.
+    let server = Server::start(Authority::new().certify("127.0.0.1", 2099));
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let client = builder_at(origin).on_retry(|_| panic!("no retry"));
+    let error = verify(client.build()).unwrap_err();
+    let advice = "a CA of your own needs `platform-verifier` and `system_roots()`";
+    assert_refused(&error, "", advice, "UnknownIssuer");
     assert_eq!(server.seen(), (1, 0));
 }
 
 #[test]
 fn a_server_that_speaks_no_tls_is_refused() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("https://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            stream
-                .unwrap()
-                .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
-                .unwrap();
-        }
-    });
-    let error = verify(builder_at(origin).build()).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.attempts()),
-        (ErrorKind::Tls, 1),
-        "{}",
-        chain(&error)
-    );
+    for words in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.6\r\n"] {
+        let origin = format!("https://127.0.0.1:{}", saying(words));
+        let error = verify(builder_at(origin).build()).unwrap_err();
+        assert_refused(&error, "", NO_TLS, "InvalidContentType");
+    }
 }
 
-#[cfg(feature = "platform-verifier")]
+/// On Linux `SSL_CERT_FILE` says whom to trust. Windows and macOS ask their own stores, which a test must not change.
+#[cfg(all(feature = "platform-verifier", target_os = "linux"))]
 mod with_system_roots {
+    use std::env;
+    use std::time::Duration;
+
     use super::*;
-    use crate::{SECRET, TOKEN};
+    use crate::{SECRET, TOKEN, each, in_own_process, is_own_process, run_in_own_process};
 
     /// A file that the system's verifier can be pointed to.
     fn save(authority: &Authority, name: &str) -> String {
@@ -184,61 +230,128 @@ mod with_system_roots {
 
     #[test]
     fn the_system_decides_whom_to_trust() {
-        let authority = Authority::new();
-        let [good, expired, other] = [
-            ("localhost", 2099),
-            ("localhost", 2021),
-            ("other.example", 2099),
-        ]
-        .map(|(host, year)| Server::start(authority.certify(host, year)));
-        let file = save(&authority, "trust");
-        let (good_url, expired_url, other_url) = (good.origin(), expired.origin(), other.origin());
-        // Loopback: the proxy, where nobody listens, is not asked.
-        let variables = [
-            ("SSL_CERT_FILE", &*file),
-            ("HTTPS_PROXY", "http://127.0.0.1:1"),
-            ("GOOD", &good_url),
-            ("EXPIRED", &expired_url),
-            ("OTHER", &other_url),
-        ];
-        if in_own_process(
-            "tls::with_system_roots::the_system_decides_whom_to_trust",
-            &variables,
-        ) {
-            let ask = |name| verify(builder_at(env::var(name).unwrap()).system_roots().build());
-            assert_eq!(ask("GOOD").unwrap(), "acme");
-            for name in ["EXPIRED", "OTHER"] {
-                let error = ask(name).unwrap_err();
-                assert_eq!(
-                    (error.kind(), error.attempts()),
-                    (ErrorKind::Tls, 1),
-                    "{name}: {}",
-                    chain(&error)
-                );
+        let name = "tls::with_system_roots::the_system_decides_whom_to_trust";
+        if is_own_process() {
+            let client = builder_at(env::var("ORIGIN").unwrap());
+            let response = verify(client.clone().system_roots().build());
+            match env::var("ADVICE").unwrap().as_str() {
+                "" => assert_eq!(response.unwrap(), "acme"),
+                advice => {
+                    let cause = env::var("CAUSE").unwrap();
+                    assert_refused(&response.unwrap_err(), "", advice, &cause);
+                }
             }
             // Without `system_roots()` the feature and the variable change nothing.
-            assert_eq!(
-                verify(builder_at(env::var("GOOD").unwrap()).build())
-                    .unwrap_err()
-                    .kind(),
-                ErrorKind::Tls
-            );
+            let error = verify(client.build()).unwrap_err();
+            assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 1));
             return;
         }
+        let (authority, unknown) = (Authority::new(), Authority::new());
+        let file = save(&authority, "trust");
+        let cases = [
+            (authority.certify("localhost", 2099), "", ""),
+            (
+                authority.certify("localhost", 2021),
+                "the certificate has expired, or this machine's clock is wrong",
+                "expired",
+            ),
+            (
+                authority.certify("other.example", 2099),
+                "the certificate is for another host",
+                "not valid for name",
+            ),
+            (
+                unknown.certify("localhost", 2099),
+                "add the certificate's issuer to those that this system trusts",
+                "UnknownIssuer",
+            ),
+        ];
+        each(cases, |(config, advice, cause)| {
+            let server = Server::start(config.clone());
+            // Loopback: the proxy, where nobody listens, is not asked.
+            let variables = [
+                ("SSL_CERT_FILE", &*file),
+                ("HTTPS_PROXY", "http://127.0.0.1:1"),
+                ("ORIGIN", &server.origin()),
+                ("ADVICE", advice),
+                ("CAUSE", cause),
+            ];
+            run_in_own_process(name, &variables);
+            let (connections, bytes) = server.seen();
+            assert_eq!((connections, bytes > 0), (2, advice.is_empty()));
+        });
         std::fs::remove_file(file).unwrap();
-        assert_eq!(
-            (good.seen().0, expired.seen(), other.seen()),
-            (2, (1, 0), (1, 0))
-        );
-        assert!(good.seen().1 > 0);
+    }
+
+    #[test]
+    fn a_system_without_authorities_says_so() {
+        let name = "tls::with_system_roots::a_system_without_authorities_says_so";
+        if is_own_process() {
+            let client = builder_at(env::var("ORIGIN").unwrap()).system_roots();
+            let error = verify(client.build()).unwrap_err();
+            let advice = "install the system's CA certificates, or omit `system_roots()`";
+            assert_refused(&error, "", advice, "No CA");
+            return;
+        }
+        let server = Server::start(Authority::new().certify("localhost", 2099));
+        let folder = env::temp_dir().join(format!("mode-analytics-{}-no-ca", std::process::id()));
+        let folders = folder.join("empty");
+        std::fs::create_dir_all(&folders).unwrap();
+        let file = folder.join("empty.pem");
+        std::fs::write(&file, "").unwrap();
+        let variables = [
+            ("SSL_CERT_FILE", file.to_str().unwrap()),
+            ("SSL_CERT_DIR", folders.to_str().unwrap()),
+            ("ORIGIN", &server.origin()),
+        ];
+        run_in_own_process(name, &variables);
+        std::fs::remove_dir_all(folder).unwrap();
+        assert_eq!(server.seen().1, 0);
+    }
+
+    #[test]
+    fn tls_is_resumed_whatever_the_timeouts_are() {
+        let name = "tls::with_system_roots::tls_is_resumed_whatever_the_timeouts_are";
+        if is_own_process() {
+            let seconds = |name| Duration::from_secs(env::var(name).unwrap().parse().unwrap());
+            let client = builder_at(env::var("ORIGIN").unwrap())
+                .system_roots()
+                .timeout(seconds("TIMEOUT"))
+                .attempt_timeout(seconds("ATTEMPT_TIMEOUT"));
+            let client = client.build().unwrap();
+            (0..10).for_each(|_| drop(client.verify().unwrap()));
+            return;
+        }
+        let authority = Authority::new();
+        let file = save(&authority, "resume");
+        // The first are the defaults.
+        each([("60", "30"), ("30", "30"), ("20", "30")], |timeouts| {
+            let server = Server::start(authority.certify("localhost", 2099));
+            let variables = [
+                ("SSL_CERT_FILE", &*file),
+                ("ORIGIN", &server.origin()),
+                ("TIMEOUT", timeouts.0),
+                ("ATTEMPT_TIMEOUT", timeouts.1),
+            ];
+            run_in_own_process(name, &variables);
+            let resumed = server.seen.resumed.load(Ordering::SeqCst);
+            // On a busy machine a call may start so late that its request gets a limit of its own.
+            assert!(
+                server.seen().0 == 10 && (7..=9).contains(&resumed),
+                "{resumed} of {}",
+                server.seen().0
+            );
+        });
+        std::fs::remove_file(file).unwrap();
     }
 
     #[test]
     fn a_proxy_tunnels_and_sees_no_credential() {
         let authority = Authority::new();
         let server = Server::start(authority.certify("mode.example", 2099));
-        let (url, seen) = proxy(server.port, 200);
+        let (address, seen) = proxy(server.port, 200);
         let file = save(&authority, "tunnel");
+        let url = format!("http://{address}");
         let variables = [("SSL_CERT_FILE", &*file), ("HTTPS_PROXY", &url)];
         if in_own_process(
             "tls::with_system_roots::a_proxy_tunnels_and_sees_no_credential",
@@ -260,47 +373,6 @@ mod with_system_roots {
         );
         for secret in [TOKEN, SECRET, "Authorization", "NWYzYTljMDFkMmU0"] {
             assert!(!seen.contains(secret), "{seen}");
-        }
-    }
-}
-
-#[test]
-fn a_proxy_that_wants_a_password_is_a_readable_error() {
-    let (url, seen) = proxy(0, 407);
-    if in_own_process(
-        "tls::a_proxy_that_wants_a_password_is_a_readable_error",
-        &[("ALL_PROXY", &url)],
-    ) {
-        let error = verify(builder_at("https://mode.example".into()).build()).unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 1));
-        assert!(chain(&error).contains("407"), "{}", chain(&error));
-        return;
-    }
-    assert_eq!(seen.lock().unwrap().matches("CONNECT").count(), 1);
-}
-
-/// `ureq` would obey the variable as soon as any crate in the program switches its own feature on.
-#[test]
-fn a_socks_proxy_is_for_the_feature_alone() {
-    let name = "tls::a_socks_proxy_is_for_the_feature_alone";
-    for scheme in ["socks4", "socks4a", "socks5", "socks5h"] {
-        if in_own_process(name, &[("ALL_PROXY", &format!("{scheme}://127.0.0.1:1"))]) {
-            let error =
-                verify(builder_at("https://no-such-host.invalid".into()).build()).unwrap_err();
-            let proxy = env::var("ALL_PROXY").unwrap();
-            assert_eq!(error.kind(), ErrorKind::Transport);
-            // Directly, the name does not resolve; by way of the proxy, the port is refused.
-            let asks_proxy = cfg!(feature = "socks-proxy")
-                && ["socks4a:", "socks5h:"]
-                    .iter()
-                    .any(|s| proxy.starts_with(s));
-            assert_eq!(
-                error.attempts(),
-                if asks_proxy { 4 } else { 1 },
-                "{proxy}: {}",
-                chain(&error)
-            );
-            return;
         }
     }
 }

@@ -1,0 +1,56 @@
+//! A function that asks Mode, and its tests against a mock server: without a network, without a key.
+
+use mode_analytics::{Client, ErrorKind, Result};
+
+/// How many seats of a workspace are taken; none if there is no such workspace.
+pub fn taken_seats(client: &Client, workspace: &str) -> Result<usize> {
+    match client.membership_counts(workspace) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        counts => Ok(counts?.active),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mode_analytics::Credentials;
+
+    fn client(server: &mockito::Server) -> Client {
+        let credentials = Credentials::new("token", "secret").unwrap();
+        let builder = Client::builder(credentials).base_url(server.url());
+        builder.max_retries(0).build().unwrap()
+    }
+
+    #[test]
+    fn active_members_take_seats() {
+        let mut server = mockito::Server::new();
+        server
+            .mock("GET", "/api/acme/memberships")
+            .with_body(r#"[{"state": "active"}, {"state": "invited"}]"#)
+            .create();
+        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), 1);
+    }
+
+    #[test]
+    fn a_workspace_that_is_not_there_takes_none() {
+        // A mock server answers what it does not know with 501, so name both routes.
+        let mut server = mockito::Server::new();
+        for path in ["/api/acme/memberships", "/api/acme/memberships/lite"] {
+            server.mock("GET", path).with_status(404).create();
+        }
+        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), 0);
+    }
+
+    #[test]
+    fn other_failures_are_passed_on() {
+        let mut server = mockito::Server::new();
+        let refusal = r#"{"id": "forbidden", "message": "no"}"#;
+        server
+            .mock("GET", "/api/acme/memberships")
+            .with_status(403)
+            .with_body(refusal)
+            .create();
+        let error = taken_seats(&client(&server), "acme").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forbidden);
+    }
+}
