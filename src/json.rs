@@ -26,26 +26,43 @@ pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> 
     value.map_err(|error| decode_error(body, &error, |_| true))
 }
 
-/// Reads a whole body into a type of the caller's. Its errors may quote the body, so a word of them
-/// is shown only if the body contains it as a key or not at all.
+/// Reads a whole body into a type of the caller's. Its errors may quote the body, so what they say is
+/// shown only if they say it of a body without values, too, or if no value contains a word of it.
 pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let text = as_text(body)?;
     serde_json::from_str(text).map_err(|error| {
+        let without_values = serde_json::from_str::<T>(&mask(text)).err();
+        let said = without_values.map(|error| error.to_string());
+        let said = said.unwrap_or_default();
         // A type may change the case of what it quotes.
         let text = text.to_lowercase();
-        let is_safe = |word: &str| {
+        let is_absent = |word: &str| {
             let keys = text.matches(&format!("{word}\":")).count();
             word.len() < 2 || text.matches(word).count() == keys
         };
         let is_shown = |words: &str| {
-            let words = words.to_lowercase();
-            let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+            let lower = words.to_lowercase();
+            let mut lower = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
             // An escape may hide a word.
-            !text.contains("\\u") && words.all(is_safe)
+            said.contains(words) || !text.contains("\\u") && lower.all(is_absent)
         };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
+}
+
+/// Overwrites all texts and numbers in some JSON, but for the names of fields.
+fn mask(json: &str) -> String {
+    let json = json.replace(r"\\", "xx").replace("\\\"", "xx");
+    let parts: Vec<&str> = json.split('"').collect();
+    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_key = |after: &&str| after.trim_start().starts_with(':');
+    let masked = parts.iter().enumerate().map(|(n, part)| match n % 2 {
+        0 => part.replace(|c: char| c.is_ascii_digit(), "1"),
+        _ if is_name(part) && parts.get(n + 1).is_some_and(is_key) => part.to_string(),
+        _ => "x".repeat(part.len()),
+    });
+    masked.collect::<Vec<String>>().join("\"")
 }
 
 fn as_text(body: &[u8]) -> Result<&str> {

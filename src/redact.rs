@@ -39,7 +39,11 @@ impl Redactor {
         let mut was_hidden = false;
         for (at, c) in text.char_indices() {
             let rest = text.get(at..).unwrap_or_default();
-            let spellings = self.0.iter().filter(|spelling| rest.starts_with(*spelling));
+            // A text that was cut may end amid a spelling.
+            let is_here = |spelling: &&String| {
+                rest.starts_with(*spelling) || rest.len() > 2 && spelling.starts_with(rest)
+            };
+            let spellings = self.0.iter().filter(is_here);
             let longest = spellings.map(String::len).max();
             hidden_until = hidden_until.max(longest.map_or(0, |length| at + length));
             let is_hidden = at < hidden_until;

@@ -229,22 +229,23 @@ impl Transport {
                     _ => ("complete response", limit),
                 };
                 let text = format!("no {what} within {}", seconds(limit));
-                self.fault(ErrorKind::Timeout, text, "").retryable(true)
+                self.connection_error(ErrorKind::Timeout, text, "")
+                    .retryable(true)
             }
-            Fault::Io(error) => self.io_fault(error),
+            Fault::Io(error) => self.io_error(error),
             #[cfg(feature = "rustls")]
             Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
-                self.io_fault(io::Error::new(io::ErrorKind::InvalidData, error))
+                self.io_error(io::Error::new(io::ErrorKind::InvalidData, error))
             }
             // A connection that breaks amid gzip looks like a fault of the gzip.
             #[cfg(feature = "gzip")]
             Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
-                self.io_fault(error)
+                self.io_error(error)
             }
             #[cfg(feature = "gzip")]
             Fault::Decompress(..) => altered("broken gzip"),
             // A chunk was cut.
-            Fault::BodyStalled => self.io_fault(io::ErrorKind::UnexpectedEof.into()),
+            Fault::BodyStalled => self.io_error(io::ErrorKind::UnexpectedEof.into()),
             // Its own text would show the URL.
             Fault::Http(_) | Fault::BadUri(_) => {
                 Error::invalid_input("the path is not part of a valid URL")
@@ -252,20 +253,20 @@ impl Transport {
             Fault::ConnectProxyFailed(reason) => {
                 let mut numbers = reason.split(|c: char| !c.is_ascii_digit());
                 let Some(status) = numbers.find_map(|number| number.parse().ok()) else {
-                    return self.io_fault(io::ErrorKind::UnexpectedEof.into());
+                    return self.io_error(io::ErrorKind::UnexpectedEof.into());
                 };
                 let text = format!("CONNECT was answered with status {status}");
-                let fault = self.fault(ErrorKind::Transport, text, &reason);
-                fault.retryable(matches!(status, 502 | 503))
+                let error = self.connection_error(ErrorKind::Transport, text, &reason);
+                error.retryable(matches!(status, 502 | 503))
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
-                self.fault(ErrorKind::Transport, text, "")
+                self.connection_error(ErrorKind::Transport, text, "")
             }
         }
     }
 
-    fn io_fault(&self, error: io::Error) -> Error {
+    fn io_error(&self, error: io::Error) -> Error {
         let cause = error.to_string();
         let is_broken = retry::is_broken_connection(error.kind());
         let (kind, text) = match error.kind() {
@@ -277,13 +278,13 @@ impl Transport {
             _ if is_broken => (ErrorKind::Transport, "the connection broke"),
             _ => (ErrorKind::Transport, "I/O error"),
         };
-        let mut fault = self.fault(kind, text.into(), &cause);
-        fault.0.source = Some(error);
-        fault.retryable(is_broken)
+        let mut converted = self.connection_error(kind, text.into(), &cause);
+        converted.0.source = Some(error);
+        converted.retryable(is_broken)
     }
 
     /// A fault of the connection. It names the proxy, if there is one, and its advice fits the cause.
-    fn fault(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
+    fn connection_error(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
         if let Some((_, proxy)) = &self.proxy {
             let address = format!("{}:{}", proxy.host(), proxy.port());
             text += &format!(" through the proxy {}", self.redactor.clean(&address));

@@ -416,3 +416,11 @@ fn a_redirect_is_not_followed() {
     }
     assert!(second.accept().is_err(), "nobody came");
 }
+
+#[test]
+fn a_secret_that_was_cut_is_blanked_too() {
+    // 65,536 bytes are read of an error's body, and they end amid a secret.
+    let server = serving(Reply::bytes(400, "text/plain", crate::SECRET.repeat(3000)));
+    let error = crate::client(&server).memberships("acme").unwrap_err();
+    assert_eq!(error.api_message(), Some("[redacted]"));
+}
