@@ -58,7 +58,8 @@ impl Client {
     /// This is the cheapest check, and it works with every sort of key. The
     /// [`workspace`](Verification::workspace) that it returns is the argument for
     /// [`memberships()`](Self::memberships). (The route is in Mode's OpenAPI file, without a schema of
-    /// its response; other open-source clients use it.)
+    /// its response; other open-source clients use it.) If a server answers with any other JSON object,
+    /// all fields are `None`: only a workspace shows that Mode itself has answered.
     ///
     /// # Errors
     ///

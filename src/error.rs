@@ -95,7 +95,7 @@ impl ErrorKind {
             Self::Transport => "check the network and the proxy variables",
             Self::Tls => "check the base URL, this machine's clock, and what stands in between",
             Self::Timeout => "try later, or raise the timeout",
-            Self::BadRequest => "check the path and its query",
+            Self::BadRequest => "Mode refuses this request as it is: check what it asks for",
             Self::Unauthorized => "check the token and the secret",
             Self::Forbidden => "the key lacks permission for this: ask an administrator",
             Self::NotFound => "check the path; the key may also lack access to it",

@@ -40,7 +40,7 @@
 //! # let client = mode_analytics::Client::from_env()?;
 //! match client.verify()?.workspace {
 //!     Some(workspace) => println!("the key works, for the workspace {workspace}"),
-//!     None => println!("the key works"),
+//!     None => println!("the response names no workspace: is this Mode?"),
 //! }
 //! # Ok::<(), mode_analytics::Error>(())
 //! ```

@@ -35,7 +35,8 @@ pub struct Verification {
     /// The name of the workspace, as [`Client::memberships()`](crate::Client::memberships) takes it.
     ///
     /// Every response that other clients have recorded contains it. It is `None` if the response
-    /// does not, or if it is `null`; then name the workspace yourself.
+    /// does not, or if it is `null`. Then name the workspace yourself, and check the base URL: the
+    /// response may not be Mode's.
     pub workspace: Option<String>,
     /// Mode's token for the workspace: an identifier, not a secret.
     pub workspace_token: Option<String>,

@@ -223,14 +223,17 @@ impl Transport {
     fn convert_error(&self, error: ureq::Error, limit: Duration) -> Error {
         use ureq::Error as Fault;
         match error {
-            Fault::Timeout(reason) => {
-                let (what, limit) = match reason {
-                    Timeout::Connect => ("connection", limit.min(CONNECT_TIMEOUT)),
-                    _ => ("complete response", limit),
-                };
-                let text = format!("no {what} within {}", seconds(limit));
-                self.connection_error(ErrorKind::Timeout, text, "")
-                    .retryable(true)
+            Fault::Timeout(Timeout::Connect) => {
+                let limit = seconds(limit.min(CONNECT_TIMEOUT));
+                let text = format!("no connection, TLS handshake included, within {limit}");
+                let error = self.connection_error(ErrorKind::Timeout, text, "");
+                let advice = "check the base URL, its port and the network";
+                error.with_advice(advice).retryable(true)
+            }
+            Fault::Timeout(_) => {
+                let text = format!("no complete response within {}", seconds(limit));
+                let error = self.connection_error(ErrorKind::Timeout, text, "");
+                error.retryable(true)
             }
             Fault::Io(error) => self.io_error(error),
             #[cfg(feature = "rustls")]

@@ -100,7 +100,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
         (
             Reply::error(400, "param_missing", "what?"),
             "400 param_missing: what?",
-            "check the path and its query",
+            "Mode refuses this request as it is: check what it asks for",
         ),
         (Reply::json(404, "<html>"), "404", PATH),
         (
@@ -405,7 +405,10 @@ fn each_kind_has_its_name_and_its_advice() {
             "tls (check the base URL, this machine's clock, and what stands in between)",
         ),
         (Timeout, "timeout (try later, or raise the timeout)"),
-        (BadRequest, "bad request (check the path and its query)"),
+        (
+            BadRequest,
+            "bad request (Mode refuses this request as it is: check what it asks for)",
+        ),
         (
             Unauthorized,
             "unauthorized (check the token and the secret)",
