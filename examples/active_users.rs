@@ -1,9 +1,9 @@
-//! Counts the active members of a workspace, and charts all the states.
+//! Counts the active members of a workspace, and draws a chart of all the states.
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example active_users`
 //!
-//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
-//! `mode-analytics`, `anyhow`, `lexopt`, `serde`, `serde_json`, `terminal_size` and `unicode-width`.
+//! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
+//! `anyhow`, `lexopt`, `serde`, `serde_json`, `terminal_size` and `unicode-width`.
 
 mod support;
 
@@ -16,8 +16,8 @@ use mode_analytics::MembershipCounts;
 use unicode_width::UnicodeWidthStr;
 
 const HELP: &str = "\
-Counts the active members of a Mode workspace, and the members in each other state.
-In a terminal, the counts are a chart.
+Counts the active members of a Mode workspace, and the members in every other state.
+In a terminal, the counts are shown as a chart.
 
 Usage: active_users [--json] [--workspace NAME]
 Example: cargo run --example active_users -- --workspace acme
@@ -47,12 +47,12 @@ fn main() -> ExitCode {
 /// How wide the terminal is, if standard output is one.
 pub fn columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(io::stdout());
-    // A terminal that does not tell its size is taken for a narrow one.
+    // A terminal that does not report its size is treated as a narrow one.
     let columns = size.map_or(40, |(width, _)| width.0.into());
     io::stdout().is_terminal().then_some(columns)
 }
 
-/// The count of active members, then a line for each state: a bar that fits into `columns`, if there are any.
+/// The count of active members, then a line for each state, with a bar that fits into `columns` if that is given.
 pub fn chart(counts: &MembershipCounts, columns: Option<usize>) -> Result<String> {
     let mut text = format!("Active Users Count: {}\n", counts.active);
     let states = counts.by_state.keys().map(|state| support::escape(state));

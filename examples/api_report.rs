@@ -2,13 +2,13 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example api_report`
 //!
-//! It sends GET requests to Mode and nothing to anybody else. It shows the shape of each response and no value of it:
-//! no person, no address, no workspace, no token, no message of an error. The one exception are the names of the
-//! states. A name that is not made of lower-case letters and underscores, which a field or a state should be, is shown
-//! as `(other)`.
+//! It sends GET requests to Mode and nothing to anybody else. It shows the shape of each response but none of its
+//! values: no person, address, workspace or token, and no error message. The only exceptions are the names of the
+//! states. The name of a field or a state should consist of lower-case letters and underscores; any other name is
+//! shown as `(other)`.
 //!
-//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
-//! `mode-analytics`, `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
+//! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
+//! `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
 mod support;
 
@@ -32,7 +32,8 @@ Example: cargo run --example api_report -- --json
 Options:
   --json            print the report as JSON";
 
-const NOTE: &str = "No value of any response is in this report, but for the names of states.\n";
+const NOTE: &str =
+    "This report contains no value from any response, except for the names of states.\n";
 
 const REQUESTS: [&str; 6] = [
     "/api/account",
@@ -43,7 +44,7 @@ const REQUESTS: [&str; 6] = [
     "/api/{workspace}/memberships/lite?page=2",
 ];
 
-/// What is told of a response. `again` are the rows that the response before had as well.
+/// What is reported about a response. `again` counts the rows that the previous response had as well.
 #[derive(Default, Serialize)]
 pub struct Response {
     request: &'static str,
@@ -72,12 +73,12 @@ fn main() -> ExitCode {
     })
 }
 
-/// Asks for everything, whatever fails.
+/// Sends all the requests, even if some of them fail.
 pub fn report(client: &Client, mut workspace: Option<String>) -> Vec<Response> {
     let mut rows_before = HashSet::new();
     let mut ask = |request: &'static str| {
         let name = workspace.clone().unwrap_or_default();
-        // Not even a hostile name may lead to another route.
+        // Even a hostile name must not lead to another route.
         let path = request.replace("{workspace}", &name.replace(['/', '?', '%'], " "));
         let mut response = Response {
             request,
@@ -103,7 +104,7 @@ pub fn report(client: &Client, mut workspace: Option<String>) -> Vec<Response> {
 }
 
 impl Response {
-    /// Notes everything but values. Returns the rows, as text.
+    /// Notes everything except values. Returns the rows as text.
     fn describe(&mut self, body: &Json) -> HashSet<String> {
         let (shape, rows) = match (body, &body["_embedded"]["memberships"]) {
             (Json::Array(rows), _) => ("array", &rows[..]),

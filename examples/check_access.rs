@@ -2,8 +2,8 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example check_access`
 //!
-//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
-//! `mode-analytics`, `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
+//! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
+//! `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
 mod support;
 
@@ -15,15 +15,15 @@ use mode_analytics::{Client, ErrorKind};
 use serde::Serialize;
 
 const HELP: &str = "\
-Checks whether an API key of Mode works, which workspace it opens, and whose it is.
+Checks whether a Mode API key works, which workspace it opens, and whose it is.
 
 Usage: check_access [--json] [--workspace NAME]
 Example: cargo run --example check_access -- --json
 
-If you name a workspace, a key that opens another one is an error.
+If you name a workspace, it is an error if the key opens another one.
 
 Options:
-  --json            print JSON";
+  --json            print the result as JSON";
 
 /// What a key opens, and the user name of the member it belongs to.
 #[derive(Serialize)]

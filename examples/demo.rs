@@ -1,8 +1,8 @@
-//! Runs all the programs without an account and without a network: a stand-in for Mode runs in this process.
+//! Runs all the programs without an account or a network: a stand-in for Mode runs in this process.
 //!
-//! `cargo run --example demo`; with `-- --serve`, the stand-in stays up for the other programs.
+//! `cargo run --example demo`; with `-- --serve`, the stand-in keeps running for the other programs.
 
-// Each of the programs brings `support` along.
+// Each of the programs includes `support`.
 #![allow(clippy::duplicate_mod, dead_code)]
 
 #[path = "active_users.rs"]
@@ -25,18 +25,18 @@ use fake_mode::{FakeMode, Workspace};
 use mode_analytics::{Client, Credentials};
 
 const HELP: &str = "\
-Runs all the example programs against a stand-in for Mode, without an account and without
+Runs all the example programs against a stand-in for Mode, without an account or
 a network.
 
 Usage: demo [--serve]
 Example: cargo run --example demo -- --serve
 
 Options:
-  --serve           keep the stand-in up for the other programs, and print their variables
+  --serve           keep serving the other programs, and print the variables they need
   -h, --help        print this text
 ";
 
-/// What a company's own directory might say of the same people.
+/// What a company's own directory might say about the same people.
 const DIRECTORY: &str = "state,email,username
 active,ada1@example.com,ada1
 active,ben2@example.com,

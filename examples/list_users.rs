@@ -2,8 +2,8 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example list_users`
 //!
-//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
-//! `mode-analytics`, `anyhow`, `csv`, `lexopt`, `serde` and `serde_json`.
+//! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
+//! `anyhow`, `csv`, `lexopt`, `serde` and `serde_json`.
 
 mod support;
 
@@ -15,15 +15,15 @@ use mode_analytics::Membership;
 use serde_json::Value;
 
 const HELP: &str = "\
-Lists the members of a Mode workspace, one line for each.
+Lists the members of a Mode workspace, one per line.
 
 Usage: list_users [--json | --csv] [--state STATE] [--workspace NAME]
 Example: cargo run --example list_users -- --csv --state active
 
 Options:
-  --json            print all that Mode says of each member, as JSON
-  --csv             print it as CSV, for a spreadsheet
-  --state STATE     only the members in this state, such as active";
+  --json            print everything that Mode says about each member, as JSON
+  --csv             print the same as CSV, for a spreadsheet
+  --state STATE     list only the members in this state, such as active";
 
 const COLUMNS: &str =
     "member_username,state,member_token,name,email,admin,invited,managed_by_scim,activated_at";
@@ -71,7 +71,7 @@ fn csv(members: &[Membership]) -> Result<String> {
     Ok(String::from_utf8(csv.into_inner()?)?)
 }
 
-/// What a spreadsheet would take for a formula starts with an apostrophe, which makes it a text.
+/// Text that a spreadsheet would take for a formula gets an apostrophe in front, which keeps it text.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,11 +1,11 @@
-//! Compares a workspace with your company's own directory: whom to add, whom to remove, whose state differs.
+//! Compares a workspace with your company's own directory: whom to add, whom to remove, and whose state differs.
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example sync_users -- people.csv`
 //!
-//! It changes nothing in Mode. It asks for the lite listing, because that one has the e-mail addresses.
+//! It changes nothing in Mode. It uses the lite listing, because only that one has e-mail addresses.
 //!
-//! To use it in a crate of your own, copy `examples/support/mod.rs` along, and `cargo add` the crates
-//! `mode-analytics`, `anyhow`, `csv`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
+//! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
+//! `anyhow`, `csv`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
 mod support;
 
@@ -23,7 +23,7 @@ Usage: sync_users FILE [--json] [--workspace NAME]
 Example: cargo run --example sync_users -- people.csv
 
 FILE has the columns `username`, `email` and `state`, separated by commas, in any order.
-A person is matched by user name, or else by e-mail address; upper case is lower case.
+A person is matched by user name, or else by e-mail address, regardless of case.
 Exit code: 0 if nothing differs, 2 if something does.
 
 Options:
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Reads the directory. An empty one would mean to remove everybody, so that is an error.
+/// Reads the directory. An empty one would mean that everybody must be removed, so it is an error.
 pub fn read(text: &str) -> Result<Vec<Person>> {
     let text = text.replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new();
@@ -80,7 +80,7 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
     let mut directory = Vec::new();
     for row in reader.records().collect::<Result<Vec<_>, _>>()? {
         let mut person: Person = row.deserialize(Some(&header))?;
-        // The reader counts blank lines to the row that follows them.
+        // The reader counts blank lines as part of the row that follows them.
         let start = row.position().map_or(0, csv::Position::byte) as usize;
         let blank_lines = text[start..].find(|c| c != '\n').unwrap_or(0) as u64;
         person.line = row.position().map_or(0, csv::Position::line) + blank_lines;
@@ -101,7 +101,7 @@ fn keys(person: &Person) -> impl Iterator<Item = (&'static str, &str)> {
     keys.into_iter().filter(|(_, key)| !key.is_empty())
 }
 
-/// Finds people by user name and by e-mail address, which no two may share.
+/// Indexes people by user name and by e-mail address, which no two of them may share.
 fn index(people: &[Person]) -> Result<HashMap<(&'static str, String), usize>> {
     let mut index = HashMap::new();
     for (place, person) in people.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! [`ClientBuilder`], and how a [`Client`] is made. Every setter states its default.
+//! [`ClientBuilder`], which makes a [`Client`]. Every setter states its default.
 
 use std::env;
 use std::fmt;
@@ -29,7 +29,7 @@ impl Client {
         Self(Arc::new(transport))
     }
 
-    /// Makes a client from environment variables. This is [`ClientBuilder::from_env()`] and
+    /// Makes a client from environment variables, by calling [`ClientBuilder::from_env()`] and then
     /// [`ClientBuilder::build()`].
     ///
     /// # Errors
@@ -78,13 +78,13 @@ impl Client {
     }
 }
 
-/// A longer timeout counts as this one, a year: clocks and sockets overflow somewhere above it.
+/// A longer timeout counts as a year, because clocks and sockets overflow somewhere above that.
 const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
 
 /// The settings of a [`Client`].
 ///
-/// [`Client::builder()`] starts with the defaults, [`ClientBuilder::from_env()`] with what the
-/// environment holds. A timeout of more than a year counts as a year.
+/// [`Client::builder()`] starts with the defaults, and [`ClientBuilder::from_env()`] starts with what
+/// it finds in the environment. A timeout of more than a year counts as a year.
 #[derive(Clone)]
 #[must_use = "a builder does nothing before `build()`"]
 pub struct ClientBuilder {
@@ -116,17 +116,17 @@ impl ClientBuilder {
         if url.is_empty() {
             return Ok(builder);
         }
-        // What is not Unicode is not a URL either.
+        // A value that is not Unicode is not a URL either.
         let url = url.to_string_lossy();
         let checked = Origin::parse(&url).map(|_| builder.base_url(url));
         checked.map_err(|error| error.with_advice("correct or unset MODE_BASE_URL"))
     }
 
-    /// Sets the base URL: an origin such as `https://app.mode.com` (the default), without a path, a
-    /// query or a user name.
+    /// Sets the base URL, which is an origin such as `https://app.mode.com` (the default), without a
+    /// path, a query or a user name.
     ///
-    /// Plain `http` is accepted for `localhost` and for loopback addresses only. With a loopback host,
-    /// https or not, the proxy variables are ignored.
+    /// Plain `http` is accepted only for `localhost` and for loopback addresses. With a loopback
+    /// host, https or not, the proxy variables are ignored.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
@@ -139,8 +139,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest time that one attempt may take, from looking up the host name to the last byte
-    /// of the response. Default: 30 s. Connecting may take 10 s of it at most.
+    /// Sets the longest time that one attempt may take, from looking up the host name to the last
+    /// byte of the response. Default: 30 s. Connecting may take at most 10 s of it.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout.min(MAX_TIMEOUT);
         self
@@ -149,18 +149,18 @@ impl ClientBuilder {
     /// Sets how many times a request may be sent again after its first attempt. Default: 3. With 0, it
     /// is never sent again.
     ///
-    /// A request is sent again after the statuses 408, 429, 500, 502, 503 and 504, after a connection
-    /// that was refused or broke, and after an attempt that timed out.
+    /// A request is sent again after status 408, 429, 500, 502, 503 or 504, after the connection was
+    /// refused or lost, and after an attempt timed out.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.settings.policy.max_retries = retries;
         self
     }
 
-    /// Sets the unit of the waits between attempts. Default: 500 ms.
+    /// Sets the base from which the waits between attempts are computed. Default: 500 ms.
     ///
-    /// The wait before retry *n* (from 0) is random, between zero and `delay` · 2ⁿ. After a 429 without
-    /// `Retry-After` it lies in the upper half of eight times that, so that three waits outlast Mode's
-    /// window of 10 seconds.
+    /// The wait before retry *n* (counted from 0) is random, between zero and `delay` · 2ⁿ. After a
+    /// 429 without `Retry-After`, it lies in the upper half of a range eight times as large, so that
+    /// three waits outlast Mode's window of 10 seconds.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.settings.policy.base_delay = delay;
         self
@@ -169,14 +169,15 @@ impl ClientBuilder {
     /// Sets the longest single wait, and the longest `Retry-After` that is obeyed. Default: 30 s.
     ///
     /// If the server asks for more than that, or for more than is left of [`timeout`](Self::timeout),
-    /// the error comes back at once, with [`Error::retry_after()`](crate::Error::retry_after).
+    /// the error is returned at once, and [`Error::retry_after()`](crate::Error::retry_after) says
+    /// how long to wait.
     pub fn max_retry_delay(mut self, delay: Duration) -> Self {
         self.settings.policy.max_delay = delay;
         self
     }
 
-    /// Sets the largest body of one response, in bytes after decompression. Default: 256 MiB. A listing
-    /// of 100,000 members takes about 85 MB.
+    /// Sets the largest size that the body of one response may have, in bytes after decompression.
+    /// Default: 256 MiB. A listing of 100,000 members takes about 85 MB.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_response_bytes = bytes;
         self
@@ -188,11 +189,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts the certificates that the operating system trusts, instead of Mozilla's, which are built
-    /// in. Default: off. Needs the feature `platform-verifier`.
+    /// Trusts the certificates that the operating system trusts, instead of the built-in ones from
+    /// Mozilla. Default: off. Needs the feature `platform-verifier`.
     ///
     /// You need it if your company has a certificate authority of its own, or a proxy that re-signs
-    /// traffic. On Linux it reads `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// traffic. On Linux, this setting reads `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     #[cfg(feature = "platform-verifier")]
     #[cfg_attr(docsrs, doc(cfg(feature = "platform-verifier")))]
     pub fn system_roots(mut self) -> Self {
@@ -221,17 +222,17 @@ impl ClientBuilder {
     ///
     /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput)
     ///
-    /// * for a base URL that is not an origin, that is neither https nor loopback, or that is https in
-    ///   a build without the feature `rustls`;
-    /// * for a timeout of zero;
-    /// * for a user agent that is empty, longer than 8192 characters, or contains anything but
+    /// * if the base URL is not an origin, is neither https nor on loopback, or is https in a build
+    ///   without the feature `rustls`;
+    /// * if a timeout is zero;
+    /// * if the user agent is empty, is longer than 8192 characters, or contains anything but
     ///   printable ASCII, space and tab;
-    /// * for a proxy variable that applies to the base URL and cannot be used.
+    /// * if a proxy variable applies to the base URL but cannot be used.
     pub fn build(self) -> Result<Client> {
         let settings = self.settings;
         let origin = Origin::parse(&self.base_url)?;
         if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
-            let text = "a timeout of zero would fail every call";
+            let text = "a timeout of zero would make every call fail";
             return Err(Error::invalid_input(text));
         }
         input::check_user_agent(&settings.user_agent)?;

@@ -1,4 +1,4 @@
-//! [`Client`]: one method for each endpoint, and the call that each of them makes.
+//! [`Client`], which has one method for each endpoint, and the call that each of them makes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
 use crate::transport::Transport;
 
-/// What the path of a listing ends with, for its full and for its lite form.
+/// The end of a listing's path, for its full form and for its lite form.
 const FULL: &str = "";
 const LITE: &str = "/lite";
 
@@ -45,7 +45,7 @@ const LITE: &str = "/lite";
 ///   [`Server`](ErrorKind::Server) and [`UnexpectedStatus`](ErrorKind::UnexpectedStatus);
 /// * if no complete response arrives: [`Transport`](ErrorKind::Transport), [`Tls`](ErrorKind::Tls) and
 ///   [`Timeout`](ErrorKind::Timeout);
-/// * if the response is of no use: [`TooLarge`](ErrorKind::TooLarge) and
+/// * if the response cannot be used: [`TooLarge`](ErrorKind::TooLarge) and
 ///   [`Decode`](ErrorKind::Decode);
 /// * if nothing can be sent: [`InvalidInput`](ErrorKind::InvalidInput), because a proxy variable cannot
 ///   be used, or because the base URL is https and the crate was built without `rustls`.
@@ -57,9 +57,9 @@ impl Client {
     ///
     /// This is the cheapest check, and it works with every sort of key. The
     /// [`workspace`](Verification::workspace) that it returns is the argument for
-    /// [`memberships()`](Self::memberships). (The route is in Mode's OpenAPI file, without a schema of
-    /// its response; other open-source clients use it.) If a server answers with any other JSON object,
-    /// all fields are `None`: only a workspace shows that Mode itself has answered.
+    /// [`memberships()`](Self::memberships). (The route is in Mode's OpenAPI file, but without a
+    /// schema for its response; other open-source clients use it.) If a server answers with any other
+    /// JSON object, all fields are `None`: only a workspace shows that Mode itself has answered.
     ///
     /// # Errors
     ///
@@ -79,15 +79,15 @@ impl Client {
     /// Returns the user that the key belongs to: `GET /api/account`.
     ///
     /// Mode refuses this route to workspace keys and member keys, with status 400 and the message
-    /// "This endpoint is unsupported for use with Api Keys". Then the user is looked up in three more
-    /// requests, as other clients do it: what the key opens, the record of the key, and the member in
-    /// that record.
+    /// "This endpoint is unsupported for use with Api Keys". In that case, the user is looked up in
+    /// three more requests, as in other clients: what the key opens, the record of the key, and the
+    /// member in that record.
     ///
     /// # Errors
     ///
-    /// Returns the first [`ErrorKind::BadRequest`] if no member stands behind the key, which is normal
-    /// for a workspace key; use [`verify()`](Self::verify) instead. Any other failure on the way is
-    /// returned as it is, as are the errors that [every method](Self#errors) can return.
+    /// Returns the original [`ErrorKind::BadRequest`] if the key does not belong to a member, which
+    /// is normal for a workspace key; use [`verify()`](Self::verify) instead. Any other failure on
+    /// the way is returned as it is, as are the errors that [every method](Self#errors) can return.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -106,7 +106,7 @@ impl Client {
             let href = links.href(link);
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
             let Some(href) = href.filter(is_usable) else {
-                let advice = "no member stands behind this key: verify() tells what it opens";
+                let advice = "this key does not belong to a member: verify() says what it opens";
                 return Err(refused.with_advice(advice));
             };
             path = href.into();
@@ -119,16 +119,18 @@ impl Client {
     /// You get the whole listing or an error, never a part of it. An empty `Vec` means that the
     /// workspace has no members. `workspace` is the name in `https://app.mode.com/<workspace>`.
     ///
-    /// Other clients have seen Mode answer this route with 404 for some keys, although the key and the
-    /// workspace are good. Then the members come from the [lite listing](Self::memberships_lite).
+    /// Other clients have seen Mode answer this route with 404 for some keys, although the key and
+    /// the workspace are fine. In that case, the members come from the
+    /// [lite listing](Self::memberships_lite).
     ///
     /// # Errors
     ///
     /// Returns [`ErrorKind::InvalidInput`] if `workspace` does not consist of 1 to 255 ASCII letters,
-    /// digits, `-`, `_` and `.`, or is `account` or `verify`, which are reserved by Mode's API. Returns
-    /// [`ErrorKind::NotFound`] if neither listing exists. Returns [`ErrorKind::Decode`] if the response
-    /// contains no listing, if a row has no `state` or a field of the wrong type, or if fewer rows
-    /// arrive than the server counts. [Every method](Self#errors) can return further errors.
+    /// digits, `-`, `_` and `.`, or if it is `account` or `verify`, which are reserved by Mode's API.
+    /// Returns [`ErrorKind::NotFound`] if neither listing exists. Returns [`ErrorKind::Decode`] if
+    /// the response contains no listing, if a row has no `state` or a field of the wrong type, or if
+    /// fewer members arrive than the server counts. [Every method](Self#errors) can return further
+    /// errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -165,13 +167,13 @@ impl Client {
 
     /// Returns how many members a workspace has, in total and in each state.
     ///
-    /// It makes the same requests as [`memberships()`](Self::memberships), but it does not build rows,
-    /// and other fields than `state` are not checked.
+    /// It makes the same requests as [`memberships()`](Self::memberships), but it does not build
+    /// rows, and fields other than `state` are not checked.
     ///
     /// # Errors
     ///
-    /// Returns the same errors as [`memberships()`](Self::memberships), except those for the type of a
-    /// field other than `state`.
+    /// Returns the same errors as [`memberships()`](Self::memberships), except that the types of
+    /// fields other than `state` do not matter.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -182,15 +184,15 @@ impl Client {
         self.list(workspace, &[FULL, LITE])
     }
 
-    /// Returns what any other GET answers, one page of it.
+    /// Returns the response to any other GET, one page at a time.
     ///
     /// `path` is sent verbatim, with its query, for example `/api/acme/groups?page=2`.
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::InvalidInput`] if `path` does not start with `/api/`, has an empty, `.` or
-    /// `..` segment (percent-encoded or not), is longer than 8192 characters, or contains anything but
-    /// printable ASCII without space, `"`, `#`, `<`, `>`, `` ` `` and `\`. Returns
+    /// Returns [`ErrorKind::InvalidInput`] if `path` does not start with `/api/`, has an empty, `.`
+    /// or `..` segment (percent-encoded or not), is longer than 8192 characters, or contains a space,
+    /// `"`, `#`, `<`, `>`, `` ` ``, `\` or anything that is not printable ASCII. Returns
     /// [`ErrorKind::Decode`] if the response body does not deserialize into `T`. [Every
     /// method](Self#errors) can return further errors.
     ///
@@ -204,7 +206,7 @@ impl Client {
         Call::start(self)?.get(path, json::read_foreign)
     }
 
-    /// Reads the first of these forms of the listing that is there, with all of its pages.
+    /// Reads the first of these forms of the listing that exists, with all of its pages.
     fn list<R: Rows>(&self, workspace: &str, forms: &[&str]) -> Result<R> {
         let path = input::memberships(workspace, &self.0.redactor)?;
         let call = Call::start(self)?;
@@ -259,8 +261,8 @@ impl<'a> Call<'a> {
         Ok(Self { client, deadline })
     }
 
-    /// GETs `path`, with retries, and reads the body of the response. What cannot be read is not
-    /// asked for again.
+    /// GETs `path`, with retries, and reads the body of the response. A request whose response cannot
+    /// be read is not sent again.
     fn get<T>(&self, path: &str, mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
         let transport = &self.client.0;
         let settings = &transport.settings;

@@ -1,4 +1,4 @@
-//! [`Credentials`]: what they may consist of, and the header that they become.
+//! [`Credentials`]: what they may contain, and the header that they become.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,8 +15,8 @@ const SECRET: &str = "MODE_API_SECRET";
 
 /// The token and the secret of a Mode API key.
 ///
-/// Nothing shows them: `Debug` prints `Credentials { .. }`, and there is neither a `Display` nor a
-/// `Serialize`.
+/// Nothing prints them: `Debug` writes `Credentials { .. }`, and neither `Display` nor `Serialize` is
+/// implemented.
 ///
 /// ```
 /// let credentials = mode_analytics::Credentials::new("token", "secret")?;
@@ -37,7 +37,7 @@ impl Credentials {
     /// Returns [`ErrorKind::InvalidInput`] if either is empty, is longer than 8192 bytes or contains
     /// a control character (a trailing newline, for example), or if the token contains a `:`.
     ///
-    /// A key that stands in a file usually ends with a newline, so trim it:
+    /// A secret that is read from a file usually ends with a newline, so trim it:
     ///
     /// ```no_run
     /// use mode_analytics::Credentials;
@@ -56,9 +56,9 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::MissingCredentials`] if a variable is unset or empty, and names every
-    /// missing one at once. Returns [`ErrorKind::InvalidInput`] if a variable is not Unicode, and for
-    /// the values that [`new()`](Self::new) refuses.
+    /// Returns [`ErrorKind::MissingCredentials`] if a variable is unset or empty; if both are, the
+    /// error names both. Returns [`ErrorKind::InvalidInput`] if a variable is not Unicode, or if it
+    /// has a value that [`new()`](Self::new) refuses.
     ///
     /// ```no_run
     /// let credentials = mode_analytics::Credentials::from_env()?;
@@ -80,13 +80,13 @@ impl Credentials {
         Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""))
     }
 
-    /// The value of the `Authorization` header.
+    /// Returns the value of the `Authorization` header.
     pub(crate) fn basic(&self) -> String {
         let pair = format!("{}:{}", self.token, self.secret);
         format!("Basic {}", BASE64_STANDARD.encode(pair))
     }
 
-    /// What blanks these credentials in a text.
+    /// Returns a redactor, which blanks these credentials in a text.
     pub(crate) fn redactor(&self) -> Redactor {
         Redactor::new(&self.token, &self.secret)
     }
@@ -105,7 +105,7 @@ fn check(name: &str, value: String) -> Result<String> {
     Err(Error::invalid_input(format!("the {name} {fault}")))
 }
 
-/// Does the same for what stands in an environment variable. An error names the variable.
+/// Does the same for the value of an environment variable. An error names the variable.
 fn check_variable(name: &str, variable: &str, value: OsString) -> Result<String> {
     let Ok(value) = value.into_string() else {
         return Err(Error::invalid_input(format!("{variable} is not Unicode")));

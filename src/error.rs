@@ -1,4 +1,4 @@
-//! [`Error`], [`ErrorKind`], and what each kind advises.
+//! [`Error`], [`ErrorKind`], and the advice for each kind.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// The text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never
 /// contains a query, the token, the secret, or a value from the body of a successful response. If
-/// something outside this crate is the cause (an [`std::io::Error`]), it is in
+/// there is a cause from outside this crate (an [`std::io::Error`]), it is in
 /// [`source()`](std::error::Error::source) and not in the text; `{:?}` shows both.
 ///
 /// ```
@@ -62,7 +62,7 @@ pub enum ErrorKind {
     Transport,
     /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
-    /// No complete response arrived within the time for the attempt or for the call.
+    /// No complete response arrived within the time limit for the attempt or for the call.
     Timeout,
     /// Status 400, or the id `bad_request`.
     BadRequest,
@@ -77,33 +77,33 @@ pub enum ErrorKind {
     RateLimited,
     /// Any status from 500 to 599.
     Server,
-    /// Any other status than 200. This includes redirects, which are never followed.
+    /// Any other status except 200. This includes redirects, which are never followed.
     UnexpectedStatus,
     /// The response body is larger than `max_response_bytes`.
     TooLarge,
-    /// The response is not what was asked for: it is not JSON, it is JSON of another shape, or a
-    /// listing is incomplete.
+    /// The response is not what was asked for: it is not JSON, it is JSON of an unexpected shape, or
+    /// a listing is incomplete.
     Decode,
 }
 
 impl ErrorKind {
-    /// What to do about it, unless something that fits better is known.
+    /// What to do about it, unless there is more specific advice.
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::InvalidInput => "correct the argument or the setting",
             Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",
             Self::Transport => "check the network and the proxy variables",
-            Self::Tls => "check the base URL, this machine's clock, and what stands in between",
-            Self::Timeout => "try later, or raise the timeout",
+            Self::Tls => "check the base URL, this machine's clock, and anything in between",
+            Self::Timeout => "try again later, or raise the timeout",
             Self::BadRequest => "Mode refuses this request as it is: check what it asks for",
             Self::Unauthorized => "check the token and the secret",
             Self::Forbidden => "the key lacks permission for this: ask an administrator",
             Self::NotFound => "check the path; the key may also lack access to it",
             Self::RateLimited => "slow down: Mode allows about 40 requests in 10 seconds",
-            Self::Server => "a failure on Mode's side: try later",
+            Self::Server => "a failure on Mode's side: try again later",
             Self::UnexpectedStatus => "Mode does not document this status: check the base URL",
             Self::TooLarge => "raise `max_response_bytes`",
-            Self::Decode => "Mode documents another response: check the base URL",
+            Self::Decode => "this is not the response that Mode documents: check the base URL",
         }
     }
 }
@@ -122,7 +122,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Makes a bare error of this kind: no status, no attempts, and the usual advice.
+/// Makes a bare error of this kind, without a status or attempts, and with the usual advice.
 ///
 /// It is retryable if the kind usually is: `Transport`, `Timeout`, `RateLimited` and `Server`.
 impl From<ErrorKind> for Error {
@@ -140,13 +140,13 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the HTTP status, if the server answered with another one than 200.
+    /// Returns the HTTP status, if the server answered with a status other than 200.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Returns Mode's own id of the error, such as `not_found`. It is cleaned in the same way as
+    /// Returns Mode's own id of the error, such as `not_found`. It is cleaned up in the same way as
     /// [`api_message()`](Self::api_message).
     #[must_use]
     pub fn api_id(&self) -> Option<&str> {
@@ -155,14 +155,15 @@ impl Error {
 
     /// Returns Mode's own message, made safe to print.
     ///
-    /// The credentials are blanked, at most 300 characters are kept, and characters that move a
-    /// terminal's cursor, reverse the text or are invisible are escaped.
+    /// The credentials are blanked, at most 300 characters are kept, and characters are escaped if
+    /// they move a terminal's cursor, reverse the text or are invisible.
     #[must_use]
     pub fn api_message(&self) -> Option<&str> {
         self.0.api_message.as_deref()
     }
 
-    /// Returns how long the server asked to wait, if it sent a `Retry-After` that HTTP defines.
+    /// Returns how long the server asked to wait, if it sent a `Retry-After` header in a form that
+    /// HTTP defines.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -204,7 +205,7 @@ impl Error {
         Self::new(ErrorKind::Decode, text)
     }
 
-    /// An input that was refused, with a text that says how it must be.
+    /// An input that was refused, with a text that says what it must be like.
     pub(crate) fn invalid_input(text: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, text).with_advice("")
     }
@@ -235,8 +236,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Writes the text, its cause, then the advice: what `main` prints of an error that it returns, and
-/// `unwrap` of an error that it meets.
+/// Writes the text, then the cause, then the advice. This is what you see if `main` returns the
+/// error, or if `unwrap` panics with it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(self.0.source.as_ref(), f)

@@ -1,4 +1,4 @@
-//! What may be a base URL, a path, the name of a workspace, and a part of a header. Pure.
+//! What is allowed as a base URL, as a path, as the name of a workspace, and in a header. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,12 +9,12 @@ use crate::redact::Redactor;
 pub(crate) const MAX_HEADER: usize = 8192;
 
 const BASE_URL_RULE: &str = "the base URL must be an https origin such as https://app.mode.com, or \
-    http for localhost and loopback addresses: scheme, host, perhaps a port, and nothing else";
+    http for localhost and loopback addresses: scheme, host, optionally a port, and nothing else";
 
 const WORKSPACE_RULE: &str =
     "must be the name in app.mode.com/<workspace>: ASCII letters, digits, `-`, `_`, `.`";
 
-/// The place that requests go to: scheme, host and perhaps a port, all in lower case.
+/// Where requests are sent: a scheme, a host and perhaps a port, all in lower case.
 pub(crate) struct Origin {
     pub(crate) url: String,
     pub(crate) host: String,
@@ -23,7 +23,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Takes parts that are known to be sound.
+    /// Takes parts that are known to be valid.
     pub(crate) fn new(scheme: &str, authority: &str, host: &str) -> Self {
         let address = host.trim_matches(['[', ']']).parse();
         Self {
@@ -43,7 +43,7 @@ impl Origin {
         let (scheme, rest) = url.split_once("://")?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match authority.rsplit_once(':') {
-            // The last colon may also be inside an IPv6 address.
+            // The last colon may also be part of an IPv6 address.
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (authority, "1"),
         };
@@ -63,7 +63,7 @@ fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')
 }
 
-/// Returns the path of a workspace's listing, if `workspace` can be the name of one.
+/// Returns the path of a workspace's listing, if `workspace` can be the name of a workspace.
 pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String> {
     let is_reserved = matches!(workspace, "" | "." | ".." | "account" | "verify");
     if is_reserved || workspace.len() > 255 || !workspace.bytes().all(is_name_byte) {
@@ -106,7 +106,8 @@ pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
     Err(Error::invalid_input(text))
 }
 
-/// Whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` are alike.
+/// Returns whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` all mean
+/// the same.
 pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
     let host = host.trim_matches(['[', ']']).trim_end_matches('.');
     list.to_ascii_lowercase().split(',').any(|entry| {

@@ -1,4 +1,4 @@
-//! From bytes to values, and what an error may say of the bytes. Pure.
+//! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T> {
     read_with(body, PhantomData)
 }
 
-/// Reads a whole body into what `seed` makes of it. Its types must be this crate's: what their
-/// errors say is shown.
+/// Reads a whole body into what `seed` makes of it. Its types must belong to this crate, because the
+/// text of their errors is shown.
 pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> Result<S::Value> {
     let mut json = serde_json::Deserializer::from_str(as_text(body)?);
     let value = seed.deserialize(&mut json);
@@ -69,10 +69,10 @@ fn as_text(body: &[u8]) -> Result<&str> {
     std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))
 }
 
-/// Tells what serde_json refused, without the half of its words that quotes the body.
+/// Says what serde_json refused, without the part of its text that quotes the body.
 fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) -> bool) -> Error {
     if is_markup(body) {
-        let advice = "a sign-in page or something else in between answers: check the base URL";
+        let advice = "a sign-in page or something else in between answered: check the base URL";
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
     let position = match error.line() {
@@ -95,18 +95,18 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
     Error::unreadable(what + &position)
 }
 
-/// Whether a body is HTML or XML.
+/// Returns whether a body is HTML or XML.
 pub(crate) fn is_markup(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// A text that is borrowed from the body if it can be.
+/// A string that is borrowed from the body if possible.
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
-/// An object that is read into `T`. Without it, a derived `Deserialize` would also take an array,
-/// field by field.
+/// An object that is read into `T`. Without this wrapper, a derived `Deserialize` would also accept
+/// an array of the fields.
 #[derive(Default)]
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -137,13 +137,13 @@ pub(crate) struct Linked {
     pub(crate) links: Json,
 }
 
-/// Any JSON. `serde_json::Value` would not do: if another crate switches on serde_json's
+/// Any JSON. `serde_json::Value` would not be safe: if another crate switches on serde_json's
 /// `raw_value`, a response of 20 kB overflows the stack with it.
 #[derive(Default, Hash)]
 pub(crate) enum Json {
     #[default]
     Null,
-    /// A text or a whole number.
+    /// A string or a whole number.
     Plain(String),
     /// A fraction or a boolean.
     Other(String),
@@ -160,7 +160,7 @@ impl Json {
         }
     }
 
-    /// A text or a whole number that is not empty.
+    /// The text of a whole number or of a string that is not empty.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Plain(text) if !text.is_empty() => Some(text),
@@ -174,12 +174,12 @@ impl Json {
         json(text.into())
     }
 
-    /// The `href` of one of these links, as HAL writes them.
+    /// The `href` of the link with this name, in HAL's notation.
     pub(crate) fn href(&self, link: &str) -> Option<&str> {
         self.get(link)?.get("href")?.text()
     }
 
-    /// Writes it for people: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
+    /// Writes it for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Null => String::new(),
@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Json, A::Error> {
         let fields = BTreeMap::deserialize(MapAccessDeserializer::new(entries))?;
-        // This is a number, if another crate has switched on `arbitrary_precision`.
+        // If another crate has switched on `arbitrary_precision`, this is how a number arrives.
         if let Some(Json::Plain(number)) = fields.get("$serde_json::private::Number") {
             return Ok(Json::number(number));
         }

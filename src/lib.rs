@@ -1,8 +1,8 @@
 //! A blocking client for the [Mode](https://mode.com) REST API.
 //!
-//! A synchronous program or a build script asks Mode three things, in one line each: *does my key
-//! work*, *who is in this workspace*, *how many of them are active*. There is no async runtime, and
-//! you get a whole result or an error that says what to do.
+//! It lets a synchronous program or a build script ask Mode three things, in one line each: *does my
+//! key work*, *who is in this workspace*, and *how many of them are active*. There is no async
+//! runtime, and you get a complete result or an error that says what to do.
 //!
 //! ```no_run
 //! use mode_analytics::Client;
@@ -22,8 +22,8 @@
 //!
 //! # The types
 //!
-//! * [`Client`] asks: it has one method for each endpoint. [`ClientBuilder`] has its settings, each
-//!   with its default.
+//! * [`Client`] sends the requests: it has one method for each endpoint. [`ClientBuilder`] has its
+//!   settings, each with a default.
 //! * [`Credentials`] are the token and the secret of an API key.
 //! * [`Verification`] and [`Account`] say what a key opens and whose it is.
 //! * [`Membership`] is one member of a workspace, [`MembershipState`] the state of the membership,
@@ -33,7 +33,7 @@
 //!
 //! # Check a key
 //!
-//! [`Client::verify()`] answers for every sort of key and names the workspace that the key opens.
+//! [`Client::verify()`] works for every sort of key and returns the workspace that the key opens.
 //! [`Client::account()`] returns the user behind the key, if there is one.
 //!
 //! ```no_run
@@ -48,7 +48,7 @@
 //! # List the members
 //!
 //! [`Client::memberships()`] returns all members of a workspace as a `Vec`.
-//! [`Client::memberships_lite()`] has their names and e-mail addresses. [`Client::get()`] is for any
+//! [`Client::memberships_lite()`] adds their names and e-mail addresses. [`Client::get()`] is for any
 //! other GET.
 //!
 //! ```no_run
@@ -61,7 +61,7 @@
 //!
 //! # Count them
 //!
-//! [`Client::membership_counts()`] makes the same requests and builds no rows.
+//! [`Client::membership_counts()`] makes the same requests but does not build any rows.
 //!
 //! ```no_run
 //! # let client = mode_analytics::Client::from_env()?;
@@ -72,9 +72,9 @@
 //!
 //! # Handle errors
 //!
-//! The text of an [`Error`] says what was asked, what came back and what to do; `{:?}` adds the
-//! cause. Faults that pass are retried within a time limit, and
-//! [`ClientBuilder::on_retry()`] makes the waits visible.
+//! The text of an [`Error`] says what was requested, what came back and what to do; `{:?}` adds the
+//! cause. Temporary failures are retried within a time limit, and [`ClientBuilder::on_retry()`] makes
+//! the waits visible.
 //!
 //! ```no_run
 //! # use mode_analytics::ErrorKind;
@@ -90,19 +90,19 @@
 //!
 //! # Behind a proxy
 //!
-//! The proxy is the first that is set and not empty of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and
-//! `ALL_PROXY`. Hosts in `no_proxy` or `NO_PROXY` are asked directly: the entries are separated by
-//! commas, `*` stands for all hosts, and `mode.com` also covers `app.mode.com`. The variables are
-//! read once, when the client is made. If a variable applies and its proxy cannot be used, you get
-//! [`ErrorKind::InvalidInput`] and never a direct connection. A SOCKS proxy needs the feature
-//! `socks-proxy`. A base URL on loopback ignores the variables.
+//! The first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is set and not empty
+//! names the proxy. Hosts in `no_proxy` or `NO_PROXY` are reached directly: the entries are separated
+//! by commas, `*` stands for all hosts, and `mode.com` also covers `app.mode.com`. The variables are
+//! read once, when the client is made. If a variable applies but its proxy cannot be used, you get
+//! [`ErrorKind::InvalidInput`], never a direct connection. A SOCKS proxy needs the feature
+//! `socks-proxy`. If the base URL is on loopback, the variables are ignored.
 //!
 //! If the proxy re-signs traffic with a certificate of its own, switch on the feature
 //! `platform-verifier` and call `ClientBuilder::system_roots()`.
 //!
-//! # In tests of your own
+//! # Testing your own code
 //!
-//! Rows come from serde, errors from their kind, and a whole server from
+//! Deserialize rows with serde, and make errors from their kind. To test against a whole server, set
 //! [`ClientBuilder::base_url()`], which accepts plain http on loopback.
 //!
 //! ```
@@ -118,8 +118,8 @@
 //!
 //! # Inside an async program
 //!
-//! There is no runtime that could clash with yours, but a call blocks its thread, so a direct call
-//! blocks the worker. Move it to a thread for blocking work, such as that of tokio's
+//! There is no runtime that could clash with yours, but a call blocks its thread, so inside a task it
+//! would block the worker. Move the call to a thread for blocking work, for example with tokio's
 //! `spawn_blocking`:
 //!
 //! ```ignore
@@ -130,26 +130,26 @@
 //! # In a build script
 //!
 //! Set a short [`timeout`](ClientBuilder::timeout), and fall back to a committed file if Mode cannot
-//! be asked. The folder `examples/embed-in-build` of the repository is a whole build script that does
-//! so.
+//! be reached. The folder `examples/embed-in-build` in the repository has a complete build script
+//! that does this.
 //!
 //! # Features
 //!
 //! | feature | default | what it does |
 //! |---|---|---|
-//! | `rustls` | yes | https, with Mozilla's root certificates built in; needs a C compiler for `ring` |
+//! | `rustls` | yes | adds https, with Mozilla's root certificates built in; needs a C compiler for `ring` |
 //! | `gzip` | yes | asks for compressed responses |
 //! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`, which trusts what the operating system trusts |
-//! | `socks-proxy` | no | obeys a SOCKS proxy in the proxy variables |
+//! | `socks-proxy` | no | accepts a SOCKS proxy in the proxy variables |
 //!
 //! If another crate in the program switches on ureq's feature `cookies`, the HTTP client sends back
 //! the cookies that Mode sets; this crate cannot prevent it.
 //!
 //! # Logging
 //!
-//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug` it logs
-//! no credential. At `trace` it logs every byte that is sent, the `Authorization` header included, so
-//! keep `ureq_proto=debug` in your filter.
+//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it
+//! does not log the credentials. At `trace`, it logs every byte that is sent, including the
+//! `Authorization` header, so keep `ureq_proto=debug` in your filter.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

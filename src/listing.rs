@@ -1,4 +1,4 @@
-//! From the bytes of a listing to rows or counts, and to the page that comes next. Pure.
+//! Turns the bytes of a listing into rows or counts, and finds out which page comes next. Pure.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -30,7 +30,7 @@ impl Rows for Vec<Membership> {
     }
 }
 
-/// All that counting looks at.
+/// The only field that counting looks at.
 #[derive(Deserialize)]
 pub(crate) struct State<'a> {
     #[serde(borrow)]
@@ -45,7 +45,7 @@ impl Rows for MembershipCounts {
     }
 }
 
-/// The fields that tell a member from others. The first of them that a row has is its identity.
+/// The fields that tell members apart. The first of them that a row has is its identity.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Identity {
@@ -69,7 +69,7 @@ impl Rows for Vec<Option<u64>> {
     }
 }
 
-/// The identity of rows without such a field: everything that they say, beside their links.
+/// The identity of rows without such a field: everything that they say, except their links.
 impl Rows for Vec<u64> {
     type Row<'de> = Json;
 
@@ -97,10 +97,10 @@ struct PageLinks {
     next_page: Json,
 }
 
-/// Where the rows of a whole page are, unless it is an array.
+/// Where the rows are in a whole page, unless the page is an array.
 const PATH: &[&str] = &["_embedded", "memberships"];
 
-/// Reads the part of a page that is the rows, or has them at the end of this path.
+/// Reads the part of a page that consists of the rows or has them at the end of this path.
 struct Reader<'a, R>(&'static [&'static str], &'a mut Listing<R>);
 
 impl<'de, R: Rows> DeserializeSeed<'de> for Reader<'_, R> {
@@ -159,7 +159,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
                 "_links" if is_whole_page => {
                     let links: Option<Object<PageLinks>> = fields.next_value()?;
                     let Object(PageLinks { next_page }) = links.unwrap_or_default();
-                    // A link that is not an object asks for a page that may not be there, to be safe.
+                    // To be safe, a link that is not an object counts, too: its page may exist.
                     let target = next_page.get("href").unwrap_or(&next_page);
                     listing.has_next_link = !matches!(target, Json::Null);
                 }
@@ -170,7 +170,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
     }
 }
 
-/// A listing while it comes in, page by page.
+/// A listing as it arrives, page by page.
 #[derive(Default)]
 pub(crate) struct Listing<R> {
     pub(crate) rows: R,
@@ -178,9 +178,9 @@ pub(crate) struct Listing<R> {
     page: u64,
     total_pages: Option<u64>,
     total_count: Option<u64>,
-    /// The identities on the pages so far, once a further page is asked for.
+    /// The identities on the pages so far, once another page is to be requested.
     earlier: HashSet<u64>,
-    /// Which rows of the present page were on an earlier one.
+    /// Which rows of the current page were on an earlier one.
     repeated: Vec<bool>,
     rows_read: usize,
     is_in_row: bool,
@@ -188,8 +188,8 @@ pub(crate) struct Listing<R> {
 }
 
 impl<R: Rows> Listing<R> {
-    /// Adds the next page. Returns the number of the page to ask for after it, or `None` if the
-    /// listing is whole.
+    /// Adds the next page. Returns the number of the page to request after it, or `None` if the
+    /// listing is complete.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
         let digests = (self.page > 0).then(|| read_digests(body)).transpose()?;
         let repeated = digests.iter().flatten().map(|it| self.earlier.contains(it));
@@ -229,7 +229,8 @@ impl<R: Rows> Listing<R> {
         })
     }
 
-    /// Ends with a page that is missing, or says that it must not be missing. `error` is its 404.
+    /// Ends the listing at a missing page, or fails if that page must exist. `error` is the page's
+    /// 404.
     pub(crate) fn end_at(&self, error: Error) -> Result<Option<u64>> {
         if self.total_pages.or(self.total_count).is_some() {
             let mut incomplete = self.incomplete();
@@ -237,7 +238,7 @@ impl<R: Rows> Listing<R> {
             incomplete.0.attempts = error.0.attempts;
             return Err(incomplete);
         }
-        // Mode's own 404 is the end of a listing that it does not count.
+        // If there are no counters, a 404 of Mode's own ends the listing.
         match error.api_id() {
             Some("not_found") => Ok(None),
             _ => Err(error),

@@ -1,4 +1,4 @@
-//! What Mode answers with: [`Account`], [`Verification`], [`Membership`] and its kin.
+//! What Mode's responses contain: [`Account`], [`Verification`], [`Membership`] and related types.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub struct Account {
     pub username: String,
     /// The user's full name.
     pub name: Option<String>,
-    /// Mode's number for the user. Mode writes it as a number or as a text.
+    /// Mode's number for the user. Mode writes it as a number or as a string.
     #[serde(default, deserialize_with = "number_or_text")]
     pub id: Option<String>,
     /// Mode's token for the user: an identifier, not a secret.
@@ -32,11 +32,12 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verification {
-    /// The name of the workspace, as [`Client::memberships()`](crate::Client::memberships) takes it.
+    /// The name of the workspace, in the form that
+    /// [`Client::memberships()`](crate::Client::memberships) expects.
     ///
-    /// Every response that other clients have recorded contains it. It is `None` if the response
-    /// does not, or if it is `null`. Then name the workspace yourself, and check the base URL: the
-    /// response may not be Mode's.
+    /// Every response that other clients have recorded contains it. It is `None` if a response does
+    /// not contain it, or if it is `null`. Then name the workspace yourself, and check the base URL:
+    /// the response may not be Mode's.
     pub workspace: Option<String>,
     /// Mode's token for the workspace: an identifier, not a secret.
     pub workspace_token: Option<String>,
@@ -46,7 +47,7 @@ pub struct Verification {
 
 /// One member of a workspace.
 ///
-/// For tests of your own code, deserialize the rows that you need:
+/// To test your own code, deserialize the rows that you need:
 ///
 /// ```
 /// use mode_analytics::Membership;
@@ -74,7 +75,7 @@ pub struct Membership {
     pub admin: Option<bool>,
     /// Whether the member was invited.
     pub invited: Option<bool>,
-    /// Whether the company's directory manages the membership (SCIM).
+    /// Whether the membership is managed by the company's directory, through SCIM.
     pub managed_by_scim: Option<bool>,
     /// When the membership became active, as Mode writes it (RFC 3339).
     pub activated_at: Option<String>,
@@ -88,7 +89,7 @@ impl Membership {
     }
 }
 
-/// The state of a membership, a text of Mode's.
+/// The state of a membership, as Mode writes it.
 ///
 /// Only [`ACTIVE`](Self::ACTIVE) is documented. An unknown state is data, never an error. In JSON it
 /// is a plain string.
@@ -116,7 +117,7 @@ impl MembershipState {
 impl From<&str> for MembershipState {
     fn from(text: &str) -> Self {
         match text {
-            // The common state costs no allocation.
+            // The common state needs no allocation.
             "active" => Self::ACTIVE,
             _ => text.to_owned().into(),
         }
@@ -191,7 +192,7 @@ pub struct MembershipCounts {
     pub total: usize,
     /// The number of members whose state is exactly `active`.
     pub active: usize,
-    /// The number of members in each state that at least one member is in, `active` included.
+    /// The number of members in each state that occurs, including `active`.
     pub by_state: BTreeMap<String, usize>,
 }
 
@@ -247,7 +248,7 @@ impl From<Object<MembershipFields>> for Membership {
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let expected = "a whole number or a text";
+    let expected = "a whole number or a string";
     match Json::deserialize(deserializer)? {
         Json::Null => Ok(None),
         Json::Plain(text) => Ok(Some(text)),

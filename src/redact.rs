@@ -1,9 +1,9 @@
-//! Makes text from outside fit to print. Pure.
+//! Makes text from outside safe to print. Pure.
 
 use base64::engine::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
-/// The most characters that are kept of a text from outside.
+/// How many characters of a text from outside are kept at most.
 const MAX_CHARACTERS: usize = 300;
 
 /// Knows every spelling of the credentials, and blanks them.
@@ -16,13 +16,13 @@ impl Redactor {
         let standard = encode(BASE64_STANDARD_NO_PAD);
         let url_safe = encode(BASE64_URL_SAFE_NO_PAD);
         let mut spellings = [plain, standard, url_safe].concat();
-        // One or two characters hide nowhere: blanking them would only spoil the text.
+        // Blanking one or two characters would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)
     }
 
     /// Blanks the credentials, keeps at most 300 characters, and escapes those that control a
-    /// terminal, reverse the text or cannot be seen.
+    /// terminal, reverse the text or are invisible.
     pub(crate) fn clean(&self, text: &str) -> String {
         let escape = |c: char| match is_unprintable(c) {
             true => c.escape_unicode().to_string(),
@@ -32,7 +32,7 @@ impl Redactor {
         blanked.chars().take(MAX_CHARACTERS).map(escape).collect()
     }
 
-    /// Places that overlap or touch are blanked as one, so that no end of a secret is left over.
+    /// Blanks matches that overlap or touch as one, so that no part of a secret is left over.
     fn blank(&self, text: &str) -> String {
         let mut blanked = String::with_capacity(text.len());
         let mut hidden_until = 0;

@@ -1,4 +1,4 @@
-//! What is retried, and after how long. Pure: the caller has the clock and does the sleeping.
+//! What is retried, and after what wait. Pure: the caller has the clock and does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind as Io;
@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
 
-/// A wait before a retry. The function that you give to
-/// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry) gets one.
+/// A wait before a retry. It is passed to the function that you set with
+/// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry).
 #[derive(Debug)]
 pub struct Retry<'a> {
     pub(crate) delay: Duration,
@@ -15,7 +15,7 @@ pub struct Retry<'a> {
 }
 
 impl Retry<'_> {
-    /// Returns the number of this retry of the request; 1 is the first.
+    /// Returns the number of this retry of the request; the first is 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.error.attempts()
@@ -27,7 +27,7 @@ impl Retry<'_> {
         self.delay
     }
 
-    /// Returns the error of the attempt before.
+    /// Returns the error of the attempt that failed.
     #[must_use]
     pub fn error(&self) -> &Error {
         self.error
@@ -43,10 +43,10 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Returns the wait before retry `n` (from 0) of a request that failed with `error`, or `None` if
-    /// it is not to be sent again. `random_fraction` is in `0.0..1.0`.
+    /// Returns the wait before retry `n` (counted from 0) of a request that failed with `error`, or
+    /// `None` if it must not be sent again. `random_fraction` is in `0.0..1.0`.
     ///
-    /// The wait has full jitter. After a rate limit that names no time, it is long enough that three
+    /// The wait has full jitter. After a rate limit without `Retry-After`, it is so long that three
     /// waits outlast Mode's window of 10 s.
     pub(crate) fn wait(&self, error: &Error, n: u32, random_fraction: f64) -> Option<Duration> {
         let hint = error.retry_after();
@@ -77,14 +77,14 @@ pub(crate) fn is_broken_connection(kind: Io) -> bool {
     is_cut || matches!(kind, Io::BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
 }
 
-/// Returns a number in `0.0..1.0`. The seed of its hash maps is the standard library's only source
-/// of randomness.
+/// Returns a number in `0.0..1.0`. The standard library's only source of randomness is the seed of
+/// its hash maps.
 pub(crate) fn random_fraction() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Returns how long a `Retry-After` asks to wait: seconds, or a date in the preferred form of RFC
-/// 9110. Anything else is not a hint.
+/// Returns how long a `Retry-After` asks to wait. Its value may be a number of seconds, or a date in
+/// the form that RFC 9110 prefers; anything else is ignored.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -94,8 +94,8 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. What it has read, written again,
-/// must be the same text.
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. The result must give the same text
+/// if it is written again.
 fn imf_fixdate(text: &str) -> Option<Duration> {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
@@ -298,12 +298,12 @@ mod tests {
         );
         assert_eq!(hint("Sun, 06 Nov 1994 08:49:30 GMT"), Some(Duration::ZERO));
         assert_eq!(hint("Sat, 05 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        // The other two forms of HTTP are obsolete.
+        // The two other forms that HTTP defines are obsolete.
         assert_eq!(hint("Sunday, 06-Nov-94 08:49:37 GMT"), None);
         assert_eq!(hint("Sun Nov  6 08:49:37 1994"), None);
     }
 
-    /// What `httpdate` makes of a date of the preferred form.
+    /// What `httpdate` makes of a date in the preferred form.
     fn oracle(text: &str) -> Option<Duration> {
         let is_preferred = text.len() == 29 && text.ends_with(" GMT") && !text.starts_with(' ');
         let date = is_preferred.then(|| httpdate::parse_http_date(text).ok())??;

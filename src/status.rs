@@ -1,4 +1,4 @@
-//! The status table, and what the body of an error response says. Pure.
+//! Which status means which error, and what the body of an error response says. Pure.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -53,7 +53,7 @@ fn kind(status: u16, id: &str) -> ErrorKind {
     }
 }
 
-/// The text of a body that is neither HTML nor JSON, not even broken JSON. It may be empty.
+/// The text of a body that is neither HTML nor JSON nor broken JSON. It may be empty.
 fn plain_text(body: &[u8]) -> String {
     let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = text.trim();

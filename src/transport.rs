@@ -19,14 +19,16 @@ use crate::retry::{self, Policy, Retry};
 use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most that is read of the body of an error response, in bytes.
+/// How much of the body of an error response is read at most, in bytes.
 const MAX_ERROR_BYTES: u64 = 65_536;
-/// The longest that the body of an error response may take.
+/// How long reading the body of an error response may take at most.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(2);
-/// A request whose time is shorter than the agent's limit by this much gets a limit of its own. Such
-/// a limit keeps ureq from caching its TLS configuration, so a client's first request has none.
+/// A request gets a time limit of its own only if it is shorter than the agent's limit by at least
+/// this much. Such a limit keeps ureq from caching its TLS configuration, so a client's first request
+/// does not have one.
 const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
-/// ureq keeps 3. With more threads than that, most calls of a shared client would connect anew.
+/// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
+/// connect again.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 const LACKS_TLS: &str =
     "https needs the feature `rustls` of mode-analytics, which this program was built without";
@@ -44,8 +46,8 @@ pub(crate) struct Settings {
     pub(crate) on_retry: Option<OnRetry>,
 }
 
-/// Finds the proxy for a host as curl does, with the variable that names it. An error says why the
-/// one that applies cannot be used.
+/// Finds the proxy for a host as curl does, along with the variable that names it. An error says why
+/// the proxy that applies cannot be used.
 fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
     let proxy = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
     let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
@@ -54,7 +56,7 @@ fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
         return Ok(None);
     };
     let fault = match usable_proxy(&value) {
-        // ureq would obey a SOCKS proxy as soon as any crate switches its feature on.
+        // ureq would use a SOCKS proxy as soon as any crate switches on the feature for it.
         Some(proxy) if cfg!(feature = "socks-proxy") || !is_socks(&proxy) => {
             return Ok(Some((variable, proxy)));
         }
@@ -65,7 +67,7 @@ fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
     Err(format!("the variable {variable} {fault}: {way_out}"))
 }
 
-/// The first of these variables that is set and not blank.
+/// Returns the first of these variables that is set and not blank.
 fn first_set(names: &[&'static str]) -> Option<(&'static str, String)> {
     names.iter().find_map(|name| {
         let value = env::var_os(name)?;
@@ -74,7 +76,7 @@ fn first_set(names: &[&'static str]) -> Option<(&'static str, String)> {
     })
 }
 
-/// Reads the URL of a proxy. What ureq would cut off or replace makes it unusable.
+/// Reads the URL of a proxy. The URL is unusable if ureq would cut off or replace a part of it.
 fn usable_proxy(value: &str) -> Option<Proxy> {
     let scheme = if value.contains("://") { "" } else { "http://" };
     let proxy = Proxy::new(&format!("{scheme}{value}")).ok()?;
@@ -167,7 +169,7 @@ impl Transport {
             let time = MAX_ERROR_TIME.min(limit.saturating_sub(start.elapsed()));
             return Err(self.error_response(status, &head.headers, &error_body(body, time)));
         }
-        // ureq removes the header if it decodes.
+        // ureq removes the header if it has decoded the body.
         let mut encodings = head.headers.get_all("content-encoding").iter();
         if !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(altered("its content encoding is not supported"));
@@ -175,7 +177,7 @@ impl Transport {
 
         let max = self.settings.max_response_bytes as u64;
         let mut bytes = Vec::new();
-        // This is only a hint: if a server lies, it costs address space.
+        // The length is only a hint: if a server lies, that costs only address space.
         let length = body.content_length().unwrap_or(0).min(max);
         let _ = bytes.try_reserve_exact(length as usize);
         let mut reader = body.as_reader().take(max.saturating_add(1));
@@ -205,7 +207,7 @@ impl Transport {
             true => format!("{scheme}{location}"),
             false => location.into(),
         };
-        // Only the origin is shown: a path may hold anything.
+        // Only the origin is shown, because a path may contain anything.
         let uri: Uri = location.parse().unwrap_or_default();
         let port = uri.port_u16().map(|port| format!(":{port}"));
         let target = match (uri.scheme(), uri.host()) {
@@ -240,7 +242,7 @@ impl Transport {
             Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
                 self.io_error(io::Error::new(io::ErrorKind::InvalidData, error))
             }
-            // A connection that breaks amid gzip looks like a fault of the gzip.
+            // A connection that is lost in the middle of a gzip stream looks like broken gzip.
             #[cfg(feature = "gzip")]
             Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
                 self.io_error(error)
@@ -249,7 +251,7 @@ impl Transport {
             Fault::Decompress(..) => altered("broken gzip"),
             // A chunk was cut.
             Fault::BodyStalled => self.io_error(io::ErrorKind::UnexpectedEof.into()),
-            // Its own text would show the URL.
+            // The error's own text would show the URL.
             Fault::Http(_) | Fault::BadUri(_) => {
                 Error::invalid_input("the path is not part of a valid URL")
             }
@@ -258,7 +260,7 @@ impl Transport {
                 let Some(status) = numbers.find_map(|number| number.parse().ok()) else {
                     return self.io_error(io::ErrorKind::UnexpectedEof.into());
                 };
-                let text = format!("CONNECT was answered with status {status}");
+                let text = format!("got status {status} for CONNECT");
                 let error = self.connection_error(ErrorKind::Transport, text, &reason);
                 error.retryable(matches!(status, 502 | 503))
             }
@@ -278,7 +280,7 @@ impl Transport {
                 (ErrorKind::Tls, "no trusted connection")
             }
             io::ErrorKind::ConnectionRefused => (ErrorKind::Transport, "cannot connect"),
-            _ if is_broken => (ErrorKind::Transport, "the connection broke"),
+            _ if is_broken => (ErrorKind::Transport, "lost the connection"),
             _ => (ErrorKind::Transport, "I/O error"),
         };
         let mut converted = self.connection_error(kind, text.into(), &cause);
@@ -286,7 +288,7 @@ impl Transport {
         converted.retryable(is_broken)
     }
 
-    /// A fault of the connection. It names the proxy, if there is one, and its advice fits the cause.
+    /// A connection error. It names the proxy, if there is one, and gives advice that fits the cause.
     fn connection_error(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
         if let Some((_, proxy)) = &self.proxy {
             let address = format!("{}:{}", proxy.host(), proxy.port());
@@ -303,11 +305,11 @@ impl Transport {
         Error::new(kind, text).with_advice(advice)
     }
 
-    /// What to do if the connection through a proxy fails, and with this cause.
+    /// What to do if the connection through a proxy fails with this cause.
     fn proxy_advice(&self, variable: &str, cause: &str) -> String {
         let says = |words: &str| cause.contains(words);
         if says("407") || says("auth") {
-            let login = "its user name and password belong, percent-encoded, into the URL in";
+            let login = "put its user name and password, percent-encoded, into the URL in";
             format!("{login} {variable}")
         } else if says("403") {
             format!("the proxy forbids connections to {}", self.origin.host)
@@ -316,7 +318,7 @@ impl Transport {
         }
     }
 
-    /// What to do if rustls says this.
+    /// What to do if this is what rustls says.
     fn tls_advice(&self, cause: &str) -> &'static str {
         let says = |words: &str| cause.contains(words);
         let is_unknown = says("UnknownIssuer");
@@ -338,13 +340,13 @@ impl Transport {
     }
 }
 
-/// An error for a body that was changed on its way.
+/// An error for a body that was changed on the way.
 fn altered(what: &str) -> Error {
     Error::unreadable(what).with_advice("something in between has changed the response")
 }
 
-/// Reads what it can of the body of an error response, in a thread of its own: ureq cannot stop
-/// earlier than the request's limit.
+/// Reads as much as it can of the body of an error response. It does so in a separate thread, because
+/// ureq cannot stop before the request's own time limit.
 fn error_body(body: Body, time: Duration) -> Vec<u8> {
     let deadline = Instant::now() + time;
     let (sender, receiver) = mpsc::channel();
@@ -353,7 +355,7 @@ fn error_body(body: Body, time: Duration) -> Vec<u8> {
         let mut bytes = reader.bytes().map_while(io::Result::ok);
         bytes.try_for_each(|byte| sender.send(byte))
     };
-    // If no thread can be started, no byte arrives.
+    // If the thread cannot be started, no bytes arrive.
     let _ = thread::Builder::new().spawn(read);
     let time_left = || deadline.saturating_duration_since(Instant::now());
     iter::from_fn(|| receiver.recv_timeout(time_left()).ok()).collect()
@@ -370,7 +372,7 @@ fn tls(system_roots: bool) -> ureq::tls::TlsConfig {
     config.root_certs(roots).build()
 }
 
-/// A time for people, with at most one decimal.
+/// Writes a time for people to read, with at most one decimal.
 fn seconds(time: Duration) -> String {
     match time.as_millis() {
         millis @ 0..1000 => format!("{} ms", millis.max(1)),

@@ -1,4 +1,4 @@
-//! Embeds how many members a Mode workspace has: from snapshot.json, or with the feature `live` from Mode itself.
+//! Embeds the member counts of a Mode workspace: from snapshot.json or, with the feature `live`, from Mode itself.
 
 #[path = "src/counts.rs"]
 mod counts;
@@ -23,7 +23,7 @@ fn embed() -> Result<()> {
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
     let unfinished = out_dir.join("unfinished.json");
     fs::write(&unfinished, serde_json::to_vec_pretty(&counts)?)?;
-    // Renamed when it is complete: a build that is killed leaves no half of `mode.json`.
+    // Renamed once it is complete, so that a build that is killed does not leave half a `mode.json`.
     fs::rename(unfinished, out_dir.join("mode.json"))?;
     println!("cargo::rustc-env=MODE_SOURCE={source}");
     Ok(())
@@ -34,7 +34,7 @@ fn snapshot() -> Result<Counts> {
     counts.context("cannot read snapshot.json (`git checkout snapshot.json` brings it back)")
 }
 
-/// The counts, and where they come from. The environment has no say in it.
+/// The counts, and where they come from. The environment does not matter here.
 #[cfg(not(feature = "live"))]
 fn find_counts() -> Result<(&'static str, Counts)> {
     Ok(("snapshot", snapshot()?))
@@ -52,7 +52,7 @@ fn find_counts() -> Result<(&'static str, Counts)> {
         Err(error) if !is_required => format!("{error:#}"),
         answer => return Ok(("live", answer?)),
     };
-    // Not read earlier: `cargo run -- --snapshot > snapshot.json` empties it before the build starts.
+    // It is not read earlier, because `cargo run -- --snapshot > snapshot.json` empties it before the build starts.
     let counts = snapshot().context(reason.clone())?;
     let held = &counts.workspace;
     if let Some(asked) = setting("MODE_WORKSPACE").filter(|asked| asked != held) {
@@ -63,9 +63,9 @@ fn find_counts() -> Result<(&'static str, Counts)> {
     }
     let now = UNIX_EPOCH.elapsed()?.as_secs();
     let days = now.saturating_sub(counts.fetched_at) / (24 * 60 * 60);
-    let text = format!("not live, but the snapshot of {days} days ago: {reason}");
+    let text = format!("using the snapshot of {days} days ago instead of live counts: {reason}");
     tell("warning", text);
-    // There is no such file, so cargo runs this again in the next build.
+    // This file does not exist, so cargo runs this script again in the next build.
     println!("cargo::rerun-if-changed=no-such-file");
     Ok(("snapshot", counts))
 }
@@ -96,8 +96,8 @@ fn ask_mode() -> Result<Counts> {
     })
 }
 
-/// An environment variable, unless it is empty. Not for the token or the secret: cargo watches what is read here, and
-/// keeps its value under `target` in plain text.
+/// An environment variable, unless it is empty. Do not use this for the token or the secret: cargo watches what is
+/// read here, and keeps its value under `target` in plain text.
 #[cfg(feature = "live")]
 fn setting(name: &str) -> Option<String> {
     println!("cargo::rerun-if-env-changed={name}");
@@ -105,7 +105,7 @@ fn setting(name: &str) -> Option<String> {
     Some(value.to_string_lossy().into())
 }
 
-/// Tells cargo in one line, since it would take the next one for an instruction.
+/// Reports something to cargo in a single line, because cargo would take a second line for an instruction.
 fn tell(kind: &str, text: String) {
     println!("cargo::{kind}={}", text.replace(char::is_control, " "));
 }

@@ -1,7 +1,7 @@
 //! Builds a copy of this crate for real, against a stand-in for Mode, and checks what its README promises.
 //!
-//! `cargo run -p fake-mode --example embed_check`: about a minute, 15 seconds of it spent waiting for a Mode that is
-//! silent. It reports every broken promise, not only the first.
+//! `cargo run -p fake-mode --example embed_check`: takes about a minute, 15 seconds of it spent waiting for a Mode
+//! that does not answer. It reports every broken promise, not only the first.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,15 +16,16 @@ use std::{env, io};
 use fake_mode::{FakeMode, Reply};
 
 type Check<T = ()> = Result<T, Box<dyn Error>>;
-/// A sentence, and what finds out whether it is true.
+/// A sentence, and the check that finds out whether it is true.
 type Promise = (String, Box<dyn Fn(&Copy) -> Check>);
 type Edit = fn(&str) -> Check<Option<String>>;
-/// Paths, relative to some directory, and contents.
+/// Paths relative to some directory, and the contents of the files.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 const TOKEN: &str = "only-a-test-token";
 const SECRET: &str = "only-a-test-secret";
-/// How both begin, and how base64 writes it (in the header's pair too): in no text and in no file.
+/// How the token and the secret begin, and how base64 writes that (in the header's pair, too). Neither may be in any
+/// text or file.
 const SECRETS: [&str; 2] = ["only-a-test-", "b25seS1hLXRlc3Qt"];
 
 const MEMBERSHIPS: &str = "/api/acme/memberships";
@@ -47,14 +48,14 @@ const HOSTILE_COUNTS: &str = r#"members: 2, active: 0
        1 \"); std::process::exit(3); (\"
        1 a\"b\\\n\u{1b}[31m\u{9b}\u{202e}
 "#;
-/// Would be three instructions to cargo, and some to a terminal, if it were printed as it is.
+/// If this were printed as it is, it would be three instructions to cargo, and some to a terminal.
 const HOSTILE: &str = "x\"\ncargo::error=injected\r\ncargo::rustc-env=A=B\u{1b}[31m\u{9b}\u{202e}";
 
 fn main() -> ExitCode {
     let start = Instant::now();
     let dir = env::temp_dir().join(format!("embed-check-{}", process::id()));
     let broken = Copy::make(&dir).map(|copy| broken_promises(&copy));
-    // What is left behind harms nobody.
+    // It does no harm if something is left behind.
     let _ = fs::remove_dir_all(&dir);
     let seconds = start.elapsed().as_secs();
     match broken {
@@ -152,7 +153,7 @@ fn promises() -> Vec<Promise> {
     promises.extend(troubles());
     promises.extend(foreign_snapshots());
     promises.extend(broken_snapshots());
-    // Last, as these look at what the others have left.
+    // These come last, because they look at what the others have left behind.
     promises.extend([
         promise("token and secret are in no file", no_secret_on_disk),
         promise("the source tree stays clean", clean_source),
@@ -190,7 +191,7 @@ fn one_output(copy: &Copy) -> Check {
     )
 }
 
-/// Runs the build script itself with a limit on the size of files, which ends it in the middle of a large one.
+/// Runs the build script itself with a limit on file sizes, which kills it in the middle of writing a large file.
 fn killed_while_writing(copy: &Copy) -> Check {
     let build = copy.dir.join("plain/debug/build");
     let is_script = |path: &PathBuf| {
@@ -327,7 +328,7 @@ fn hostile_snapshot(copy: &Copy) -> Check {
 
 fn fresh_snapshot(copy: &Copy) -> Check {
     let mode = answering(Reply::json(200, HOSTILE_ROWS));
-    // As a shell does it: the file is empty before the build starts.
+    // A shell does the same: it empties the file before the build starts.
     copy.with_snapshot(Some(""), || {
         let path = copy.source.join("snapshot.json");
         let printed = run(copy
@@ -455,7 +456,7 @@ fn no_network(copy: &Copy, name: &str, value: &str) -> Check {
     required.expect("0 connections", mode.connections() == 0)
 }
 
-/// Under `refresh` each of these is a warning, under `require` an error.
+/// With `refresh`, each of these is a warning; with `require`, it is an error.
 fn troubles() -> impl Iterator<Item = Promise> {
     let refusal = format!("no key {SECRET} here\n{HOSTILE}");
     let refusal = Reply::error(401, "unauthorized", &refusal);
@@ -463,7 +464,7 @@ fn troubles() -> impl Iterator<Item = Promise> {
     let busy = Reply::error(429, "busy", "too many").header("Retry-After", "60");
     let out_of_order = Reply::error(500, "oops", "out of order");
     let sign_in = Reply::bytes(200, "text/html", "<html>");
-    // What it says of these is the library's business.
+    // The text of these errors is up to the library.
     let any = "GET /api/acme/memberships: ";
     let cases = [
         ("500", Some(out_of_order), "500 oops: out of order", 2),
@@ -488,7 +489,7 @@ fn troubles() -> impl Iterator<Item = Promise> {
             let is_few = mode.requests().len() == requests;
             fallback.expect(&format!("{requests} requests"), is_few)?;
             if name == "silence" {
-                return Ok(()); // Another 15 s would tell nothing new.
+                return Ok(()); // Another 15 s would reveal nothing new.
             }
             run(copy.cargo("live", &origin).env("MODE_EMBED", "require"))?.expect_failure(reason)
         };
@@ -496,7 +497,7 @@ fn troubles() -> impl Iterator<Item = Promise> {
     })
 }
 
-/// The snapshot of one workspace does not stand in for another one.
+/// The snapshot of one workspace does not stand in for that of another.
 fn foreign_snapshots() -> impl Iterator<Item = Promise> {
     let cases = [
         ("beta", "", "403 forbidden: not now"),
@@ -524,7 +525,7 @@ fn foreign_snapshots() -> impl Iterator<Item = Promise> {
     })
 }
 
-/// An error in each build that needs the snapshot, which tells how to get it back.
+/// Each build that needs the snapshot fails with an error that says how to get it back.
 fn broken_snapshots() -> impl Iterator<Item = Promise> {
     let missing: Edit = |_| Ok(None);
     let empty: Edit = |_| Ok(Some(String::new()));
@@ -564,7 +565,7 @@ fn broken_snapshots() -> impl Iterator<Item = Promise> {
 fn no_secret_on_disk(copy: &Copy) -> Check {
     let refusal = Reply::error(401, "unauthorized", &format!("no {SECRET} here"));
     let mut clean = Files::new();
-    // A scan after each: a build overwrites what cargo kept of the one before.
+    // Scan after each build, because the next one overwrites what cargo kept.
     for reply in [Reply::json(200, ROWS), refusal] {
         let mode = answering(reply);
         let run = run(&mut copy.cargo("live", &mode.origin()))?;
@@ -593,12 +594,12 @@ fn clean_source(copy: &Copy) -> Check {
     }
 }
 
-/// The crate copied to `source`, with a target directory for each set of features beside it.
+/// The crate, copied to `source`, with a target directory for each set of features next to it.
 struct Copy {
     dir: PathBuf,
     source: PathBuf,
     files: Files,
-    /// As it is committed, but three days old.
+    /// The committed snapshot, but three days old.
     snapshot: String,
 }
 
@@ -630,7 +631,7 @@ impl Copy {
         })
     }
 
-    /// With this as snapshot.json, or without the file.
+    /// Runs a check with this text as snapshot.json, or without the file.
     fn with_snapshot(&self, text: Option<&str>, check: impl FnOnce() -> Check) -> Check {
         let path = self.source.join("snapshot.json");
         match text {
@@ -642,8 +643,9 @@ impl Copy {
         outcome
     }
 
-    /// `cargo run`, with the feature for the target "live" and without for "plain". With `--offline`, which a build
-    /// script cannot see, with a key, and with nothing of the caller's environment that would matter.
+    /// `cargo run`, with the feature for the target "live" and without it for "plain". It runs with `--offline`,
+    /// which a build script cannot see, with a key, and without anything in the caller's environment that would
+    /// matter.
     fn cargo(&self, target: &str, base_url: &str) -> Command {
         let mut cargo = Command::new(cargo());
         cargo.args(["run", "--locked", "--offline"]);
@@ -662,7 +664,7 @@ impl Copy {
             .current_dir(&self.source)
             .env("CARGO_TARGET_DIR", self.dir.join(target))
             .env("CARGO_TERM_COLOR", "never")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0") // Less to compile, and to search.
+            .env("CARGO_PROFILE_DEV_DEBUG", "0") // There is less to compile and to search.
             .env("MODE_WORKSPACE", "acme")
             .env("MODE_API_TOKEN", TOKEN)
             .env("MODE_API_SECRET", SECRET)
@@ -690,7 +692,7 @@ impl Copy {
     }
 }
 
-/// A cargo that has run, and what it ran.
+/// The result of running cargo, and the command.
 struct Run {
     code: Option<i32>,
     stdout: String,
@@ -698,7 +700,7 @@ struct Run {
     took: Duration,
 }
 
-/// Runs cargo, and expects what is to hold for each run.
+/// Runs cargo, and checks what must hold for every run.
 fn run(command: &mut Command) -> Check<Run> {
     let start = Instant::now();
     let output = command.output()?;
@@ -757,7 +759,7 @@ impl Run {
     }
 
     fn expect_warning(&self, reason: &str) -> Check {
-        let text = "warning: embed-in-build@0.0.0: not live, but the snapshot of 3 days ago: ";
+        let text = "warning: embed-in-build@0.0.0: using the snapshot of 3 days ago instead of live counts: ";
         self.expect_line(text, reason)
     }
 
@@ -766,7 +768,7 @@ impl Run {
         self.expect("exit code 101", self.code == Some(101))
     }
 
-    /// One line that begins so, and it gives the reason.
+    /// Expects exactly one line with this start, which must give the reason.
     fn expect_line(&self, start: &str, reason: &str) -> Check {
         let lines = self.stderr.lines();
         let texts: Vec<&str> = lines.filter_map(|line| line.strip_prefix(start)).collect();

@@ -1,6 +1,6 @@
-//! What all the example programs do alike: how they start, print and fail.
+//! What all the example programs have in common: how they start, print and fail.
 //!
-//! Copy this file along with a program. It needs `anyhow`, `lexopt`, `serde` and `serde_json`.
+//! Copy this file together with a program. It needs `anyhow`, `lexopt`, `serde` and `serde_json`.
 
 use std::env;
 use std::io::{self, ErrorKind::BrokenPipe, Write};
@@ -12,16 +12,16 @@ use mode_analytics::{Client, ClientBuilder, ErrorKind};
 use serde::Serialize;
 
 const COMMON: &str = "
-  --workspace NAME  the workspace, in place of MODE_WORKSPACE
+  --workspace NAME  use this workspace instead of MODE_WORKSPACE
   -h, --help        print this text
 
 Variables:
   MODE_API_TOKEN    the token of your API key in Mode
   MODE_API_SECRET   its secret
-  MODE_WORKSPACE    the workspace; if it is not set, the one that the key opens
-  MODE_BASE_URL     a test server; if it is not set, https://app.mode.com
+  MODE_WORKSPACE    the workspace (default: the one that the key opens)
+  MODE_BASE_URL     the server, for tests (default: https://app.mode.com)
 
-Exit code: 1 for an error, which is printed to standard error.
+Exit code: 1 if there is an error, which is printed to standard error.
 ";
 
 /// Runs a program, or prints its help. An error ends it with exit code 1.
@@ -51,7 +51,7 @@ pub fn run(help: &str, program: fn(Parser) -> Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// Makes a client from the environment. It says on standard error when it tries again.
+/// Makes a client from the environment. It reports every retry on standard error.
 pub fn client() -> Result<Client> {
     let builder = ClientBuilder::from_env().map(|builder| {
         builder.on_retry(|retry| {
@@ -69,8 +69,8 @@ pub fn client() -> Result<Client> {
     })
 }
 
-/// The workspace that the argument or the environment names, else the one that the key opens.
-#[allow(dead_code)] // Two of the programs look at what the key opens anyway.
+/// The workspace that the argument or the environment names, or else the one that the key opens.
+#[allow(dead_code)] // Two of the programs find out what the key opens anyway.
 pub fn workspace(client: &Client, argument: Option<String>) -> Result<String> {
     match named_workspace(argument)? {
         Some(name) => Ok(name),
@@ -91,7 +91,7 @@ pub fn named_workspace(argument: Option<String>) -> Result<Option<String>> {
     }
 }
 
-/// `value` as JSON, with an escape for each character that could control a terminal.
+/// `value` as JSON, with every character escaped that could control a terminal.
 pub fn json(value: &(impl Serialize + ?Sized)) -> Result<String> {
     let mut json = String::new();
     for c in serde_json::to_string_pretty(value)?.chars() {
@@ -106,7 +106,7 @@ pub fn json(value: &(impl Serialize + ?Sized)) -> Result<String> {
     Ok(json + "\n")
 }
 
-/// `text` with an escape for each character that could move the cursor, end the line, reverse the text or hide in it.
+/// `text`, with every character escaped that could move the cursor, end the line, reverse the text or hide in it.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -130,7 +130,7 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Prints to standard output. A reader that has seen enough, such as `head`, is not an error.
+/// Prints to standard output. It is not an error if the reader, such as `head`, has seen enough.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

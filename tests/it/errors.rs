@@ -106,7 +106,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
         (
             Reply::json(500, r#"{"message": "oops"}"#),
             "500: oops",
-            "a failure on Mode's side: try later",
+            "a failure on Mode's side: try again later",
         ),
         (
             Reply::json(
@@ -253,8 +253,8 @@ fn all_of_the_credentials_is_blanked_and_nothing_else() {
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
-    const OTHER: &str = "Mode documents another response: check the base URL";
-    const PAGE: &str = "a sign-in page or something else in between answers: check the base URL";
+    const OTHER: &str = "this is not the response that Mode documents: check the base URL";
+    const PAGE: &str = "a sign-in page or something else in between answered: check the base URL";
     let cases = [
         (
             "[{\"state\": \"active\"},\n {\"name\": \"x\"}]",
@@ -402,9 +402,9 @@ fn each_kind_has_its_name_and_its_advice() {
         ),
         (
             Tls,
-            "tls (check the base URL, this machine's clock, and what stands in between)",
+            "tls (check the base URL, this machine's clock, and anything in between)",
         ),
-        (Timeout, "timeout (try later, or raise the timeout)"),
+        (Timeout, "timeout (try again later, or raise the timeout)"),
         (
             BadRequest,
             "bad request (Mode refuses this request as it is: check what it asks for)",
@@ -425,7 +425,7 @@ fn each_kind_has_its_name_and_its_advice() {
             RateLimited,
             "rate limited (slow down: Mode allows about 40 requests in 10 seconds)",
         ),
-        (Server, "server (a failure on Mode's side: try later)"),
+        (Server, "server (a failure on Mode's side: try again later)"),
         (
             UnexpectedStatus,
             "unexpected status (Mode does not document this status: check the base URL)",
@@ -433,7 +433,7 @@ fn each_kind_has_its_name_and_its_advice() {
         (TooLarge, "too large (raise `max_response_bytes`)"),
         (
             Decode,
-            "decode (Mode documents another response: check the base URL)",
+            "decode (this is not the response that Mode documents: check the base URL)",
         ),
     ];
     each(cases, |&(kind, text)| {
@@ -543,7 +543,7 @@ fn a_page_of_html_is_not_told_of_as_broken_json() {
         server.on("/api/verify", Reply::bytes(200, "text/html", body));
         let error = client(&server).verify().unwrap_err();
         let text = "cannot read the response: it is an HTML page, not JSON (a sign-in page or \
-            something else in between answers: check the base URL)";
+            something else in between answered: check the base URL)";
         assert_eq!(error.to_string(), format!("GET /api/verify: {text}"));
         assert_eq!(error.kind(), ErrorKind::Decode);
     }
@@ -680,7 +680,7 @@ fn times_are_for_people() {
                     .max_retries(0);
                 let error = client.build().unwrap().memberships("acme").unwrap_err();
                 let text = format!("GET {FULL}: no complete response within {time}");
-                let advice = "try later, or raise the timeout";
+                let advice = "try again later, or raise the timeout";
                 assert_eq!(error.to_string(), format!("{text} ({advice})"));
             });
         }

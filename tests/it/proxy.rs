@@ -357,7 +357,7 @@ fn what_a_proxy_says_to_connect_is_told() {
         return;
     }
     let check = "check the proxy that ALL_PROXY names";
-    let key = "its user name and password belong, percent-encoded, into the URL in ALL_PROXY";
+    let key = "put its user name and password, percent-encoded, into the URL in ALL_PROXY";
     let forbids = "the proxy forbids connections to mode.example";
     let mut cases = vec![(407, 1, key), (403, 1, forbids)];
     // 0: it closes without a word.

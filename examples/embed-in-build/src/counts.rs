@@ -1,10 +1,10 @@
-//! The layout of `snapshot.json` and of the embedded file. `build.rs` and the program both compile this.
+//! The layout of `snapshot.json` and of the embedded file. Both `build.rs` and the program compile this file.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How many members a workspace has, in all and by state.
+/// How many members a workspace has, in total and in each state.
 #[derive(Serialize, Deserialize)]
 pub struct Counts {
     pub workspace: String,

@@ -1,4 +1,4 @@
-//! Prints the counts that build.rs embedded; with `--snapshot`, as the JSON of a fresh snapshot.json.
+//! Prints the counts that build.rs embedded or, with `--snapshot`, the JSON for a fresh snapshot.json.
 
 mod counts;
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         }
         Some(_) if SOURCE != "live" => {
             eprintln!(
-                "this build embeds the old snapshot: a fresh one takes `--features live` and an answer from Mode"
+                "this build embeds the old snapshot: a fresh one needs `--features live` and an answer from Mode"
             );
             return ExitCode::FAILURE;
         }
@@ -36,7 +36,7 @@ fn print_counts() {
     let days = age.as_secs().saturating_sub(counts.fetched_at) / (24 * 60 * 60);
     println!("source: {SOURCE}");
     println!("fetched: {days} days ago (Unix time {})", counts.fetched_at);
-    // These texts come from outside, and a terminal might obey them: escape them.
+    // These strings come from outside, and a terminal might obey them, so escape them.
     println!("workspace: {}", counts.workspace.escape_debug());
     println!("members: {}, active: {}", counts.total, counts.active);
     for (state, members) in &counts.by_state {
@@ -44,7 +44,7 @@ fn print_counts() {
     }
 }
 
-/// The same JSON with `\u` escapes, in case that standard output is a terminal.
+/// The same JSON with `\u` escapes, in case standard output is a terminal.
 fn in_ascii(json: &str) -> String {
     let escape = |unit: u16| match char::from_u32(unit.into()) {
         Some(c) if c.is_ascii() => c.to_string(),

@@ -1,8 +1,8 @@
-//! A function that asks Mode, and its tests against a mock server: without a network, without a key.
+//! A function that asks Mode, and its tests against a mock server, without a network or a key.
 
 use mode_analytics::{Client, ErrorKind, Result};
 
-/// How many seats of a workspace are taken; none if there is no such workspace.
+/// Returns how many seats of a workspace are taken: 0 if there is no such workspace.
 pub fn taken_seats(client: &Client, workspace: &str) -> Result<usize> {
     match client.membership_counts(workspace) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_workspace_that_is_not_there_takes_none() {
-        // A mock server answers what it does not know with 501, so name both routes.
+        // The mock server answers unknown requests with 501, so define both routes.
         let mut server = mockito::Server::new();
         for path in ["/api/acme/memberships", "/api/acme/memberships/lite"] {
             server.mock("GET", path).with_status(404).create();
