@@ -232,7 +232,10 @@ impl Client {
         }
         let missing = missing.unwrap_or_else(|| ErrorKind::NotFound.into());
         let advice = "check the workspace name, the one in app.mode.com/<workspace>";
-        Err(missing.with_advice(advice))
+        match missing.kind() {
+            ErrorKind::NotFound => Err(missing.with_advice(advice)),
+            _ => Err(missing),
+        }
     }
 }
 

@@ -110,11 +110,18 @@ pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
 /// the same.
 pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
     let host = host.trim_matches(['[', ']']).trim_end_matches('.');
-    list.to_ascii_lowercase().split(',').any(|entry| {
-        let entry = entry.trim().trim_matches(['[', ']']).trim_end_matches('.');
-        let domain = entry.strip_prefix('*').unwrap_or(entry);
-        let domain = domain.strip_prefix('.').unwrap_or(domain);
-        let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
-        entry == "*" || parent.is_some_and(|parent| parent.is_empty() || parent.ends_with('.'))
-    })
+    let is_address = host.parse::<IpAddr>().is_ok();
+    list.to_ascii_lowercase()
+        .split(',')
+        .map(str::trim)
+        .any(|entry| {
+            if entry == "*" {
+                return true;
+            }
+            let entry = entry.trim_matches(['[', ']']).trim_end_matches('.');
+            let domain = entry.strip_prefix('*').unwrap_or(entry);
+            let domain = domain.strip_prefix('.').unwrap_or(domain);
+            let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
+            parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
+        })
 }

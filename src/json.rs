@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::error::Category;
 
 use crate::error::{Error, Result};
@@ -38,13 +40,13 @@ pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let text = text.to_lowercase();
         let is_absent = |word: &str| {
             let keys = text.matches(&format!("{word}\":")).count();
-            word.len() < 2 || text.matches(word).count() == keys
+            word.is_empty() || word == "a" || text.matches(word).count() == keys
         };
         let is_shown = |words: &str| {
             let lower = words.to_lowercase();
             let mut lower = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
             // An escape may hide a word.
-            said.contains(words) || !text.contains("\\u") && lower.all(is_absent)
+            said.contains(words) || text.is_ascii() && !text.contains("\\u") && lower.all(is_absent)
         };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
@@ -75,24 +77,30 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
         let advice = "a sign-in page or something else in between answered: check the base URL";
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
-    let position = match error.line() {
-        0 => String::new(),
-        line => format!(" at line {line} column {}", error.column()),
-    };
+    let (line, column) = (error.line(), error.column());
+    let position = format!(" at line {line} column {column}");
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
+    // One of the caller's types may have made the position up.
+    let place = line
+        .checked_sub(1)
+        .and_then(|line| body.split(|b| *b == b'\n').nth(line));
+    let is_real = place.is_some_and(|line| column <= line.len() + 1);
+    let position = if is_real { &*position } else { "" };
     let missing = words.strip_prefix("missing field ");
     let expected = words.rsplit_once(", expected ");
     let what: String = match (error.classify(), missing, expected) {
         (Category::Eof, ..) => "JSON that ends too early".into(),
-        (Category::Syntax | Category::Io, ..) => "not JSON".into(),
-        (Category::Data, Some(it), _) if is_shown(it) => format!("missing field {it}"),
-        (Category::Data, None, Some((_, it))) if is_shown(it) => {
-            format!("unexpected JSON: expected {it}")
-        }
-        (Category::Data, ..) => "unexpected JSON".into(),
+        (Category::Syntax | Category::Io, ..) if !is_json(body) => "not JSON".into(),
+        (_, Some(it), _) if is_shown(it) => format!("missing field {it}"),
+        (_, None, Some((_, it))) if is_shown(it) => format!("unexpected JSON: expected {it}"),
+        _ => "unexpected JSON".into(),
     };
-    Error::unreadable(what + &position)
+    Error::unreadable(what + position)
+}
+
+pub(crate) fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Returns whether a body is HTML or XML.
@@ -160,10 +168,10 @@ impl Json {
         }
     }
 
-    /// The text of a whole number or of a string that is not empty.
+    /// The text of a whole number or of a string that is not blank.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
-            Self::Plain(text) if !text.is_empty() => Some(text),
+            Self::Plain(text) if !text.trim().is_empty() => Some(text),
             _ => None,
         }
     }

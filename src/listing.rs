@@ -1,6 +1,6 @@
 //! Turns the bytes of a listing into rows or counts, and finds out which page comes next. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
@@ -45,7 +45,8 @@ impl Rows for MembershipCounts {
     }
 }
 
-/// The fields that tell members apart. The first of them that a row has is its identity.
+/// The fields that tell members apart. The first of them that a row has, and does not share with
+/// another member on its page, is its identity.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Identity {
@@ -57,15 +58,16 @@ pub(crate) struct Identity {
     email: Json,
 }
 
-impl Rows for Vec<Option<u64>> {
+impl Rows for Vec<Vec<u64>> {
     type Row<'de> = Object<Identity>;
 
     fn push(&mut self, Object(row): Object<Identity>) {
         let name = row.member_username.text().or(row.username.text());
         let link = row.links.href("self");
-        let identity = [row.member_token.text(), link, name, row.email.text()];
-        let mut identity = identity.into_iter().enumerate();
-        self.push(identity.find(|(_, text)| text.is_some()).map(digest));
+        let fields = [row.member_token.text(), link, name, row.email.text()];
+        let fields = fields.into_iter().enumerate();
+        let present = fields.filter(|(_, text)| text.is_some());
+        self.push(present.map(digest).collect());
     }
 }
 
@@ -129,8 +131,10 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
         let Self(_, listing) = self;
         listing.is_in_row = true;
         while let Some(row) = rows.next_element()? {
-            if listing.repeated.get(listing.rows_read) != Some(&true) {
+            let repeated = listing.repeated.get(listing.rows_read);
+            if repeated.or(listing.repeated.last()) != Some(&true) {
                 listing.rows.push(row);
+                listing.newcomers += 1;
             }
             listing.rows_read += 1;
         }
@@ -183,6 +187,7 @@ pub(crate) struct Listing<R> {
     /// Which rows of the current page were on an earlier one.
     repeated: Vec<bool>,
     rows_read: usize,
+    newcomers: usize,
     is_in_row: bool,
     has_next_link: bool,
 }
@@ -191,24 +196,23 @@ impl<R: Rows> Listing<R> {
     /// Adds the next page. Returns the number of the page to request after it, or `None` if the
     /// listing is complete.
     pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        let digests = (self.page > 0).then(|| read_digests(body)).transpose()?;
+        let digests = (self.page > 0).then(|| read_digests(body));
         let repeated = digests.iter().flatten().map(|it| self.earlier.contains(it));
         self.repeated = repeated.collect();
         self.read(body)?;
-        let newcomers = self.rows_read - self.repeated.iter().filter(|is| **is).count();
-        self.members += newcomers as u64;
+        self.members += self.newcomers as u64;
         self.page += 1;
 
         let has_all = self.total_count.is_some_and(|total| self.members >= total);
         let has_sign_of_more = self.has_next_link || self.rows_read == PAGE_SIZE;
         let is_before_end = |pages| self.page < pages;
         let more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
-        if more && newcomers > 0 {
-            let digests = digests.map_or_else(|| read_digests(body), Ok);
-            self.earlier.extend(digests?);
+        if more && self.newcomers > 0 {
+            let digests = digests.unwrap_or_else(|| read_digests(body));
+            self.earlier.extend(digests);
             return Ok(Some(self.page + 1));
         }
-        let is_all_old = self.rows_read > 0 && newcomers == 0;
+        let is_all_old = self.rows_read > 0 && self.newcomers == 0;
         let is_incomplete = match self.total_count {
             Some(_) => !has_all,
             None => self.total_pages.is_some() && (more || is_all_old),
@@ -220,7 +224,7 @@ impl<R: Rows> Listing<R> {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<()> {
-        (self.rows_read, self.has_next_link) = (0, false);
+        (self.rows_read, self.newcomers, self.has_next_link) = (0, 0, false);
         json::read_with(body, Reader(PATH, self)).map_err(|mut error| {
             if self.is_in_row {
                 error.0.text += &format!(", in row {}", self.rows_read + 1);
@@ -258,15 +262,28 @@ impl<R: Rows> Listing<R> {
     }
 }
 
-/// Reads a digest of the identity of each row.
-fn read_digests(body: &[u8]) -> Result<Vec<u64>> {
-    let mut named: Listing<Vec<Option<u64>>> = Listing::default();
-    named.read(body)?;
+/// Reads a digest of the identity of each row. If that cannot be read, returns a digest of the page,
+/// which stands for all of its rows.
+fn read_digests(body: &[u8]) -> Vec<u64> {
+    let mut named: Listing<Vec<Vec<u64>>> = Listing::default();
     let mut whole: Listing<Vec<u64>> = Listing::default();
-    if named.rows.contains(&None) {
-        whole.read(body)?;
+    let is_named = named.read(body).is_ok();
+    // A field that rows have alike which differ in another of these fields identifies nobody.
+    let mut owners = HashMap::new();
+    let mut shared = HashSet::new();
+    for row in &named.rows {
+        for field in row {
+            if owners.insert(*field, row).is_some_and(|other| other != row) {
+                shared.insert(*field);
+            }
+        }
     }
-    let named = named.rows.into_iter().enumerate();
-    let digests = named.map(|(row, named)| named.or(whole.rows.get(row).copied()));
-    Ok(digests.flatten().collect())
+    let own = |row: &Vec<u64>| row.iter().copied().find(|field| !shared.contains(field));
+    let own: Vec<Option<u64>> = named.rows.iter().map(own).collect();
+    if !is_named || own.contains(&None) && whole.read(body).is_err() {
+        return vec![digest(body)];
+    }
+    let rows = own.into_iter().enumerate();
+    let digests = rows.map(|(row, own)| own.or(whole.rows.get(row).copied()));
+    digests.flatten().collect()
 }

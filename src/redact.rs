@@ -16,6 +16,8 @@ impl Redactor {
         let standard = encode(BASE64_STANDARD_NO_PAD);
         let url_safe = encode(BASE64_URL_SAFE_NO_PAD);
         let mut spellings = [plain, standard, url_safe].concat();
+        // A message may come without the blanks around it.
+        spellings.extend([token.trim().into(), secret.trim().into()]);
         // Blanking one or two characters would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)
@@ -61,7 +63,9 @@ impl Redactor {
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }

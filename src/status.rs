@@ -1,7 +1,6 @@
 //! Which status means which error, and what the body of an error response says. Pure.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::error::{Error, ErrorKind};
 use crate::json::{self, Json, Object};
@@ -57,7 +56,7 @@ fn kind(status: u16, id: &str) -> ErrorKind {
 fn plain_text(body: &[u8]) -> String {
     let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = text.trim();
-    let is_json = text.starts_with(['{', '[']) || json::read::<IgnoredAny>(body).is_ok();
+    let is_json = text.starts_with('{') || text.starts_with("[{") || json::is_json(body);
     match is_json || body.contains(&0) || json::is_markup(body) {
         true => String::new(),
         false => text.into(),

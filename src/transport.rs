@@ -155,11 +155,14 @@ impl Transport {
             return Err(Error::new(ErrorKind::Timeout, text).retryable(true));
         }
         let start = Instant::now();
-        let limit = time_left.min(self.settings.attempt_timeout);
         let request = self.agent.get(format!("{}{path}", self.origin.url));
         let request = request.header(header::AUTHORIZATION, &self.authorization);
-        let response = match time_left + TIME_THAT_MATTERS <= self.settings.attempt_timeout {
-            true => request.config().timeout_global(Some(limit)).build().call(),
+        let mut limit = self.settings.attempt_timeout;
+        let response = match time_left + TIME_THAT_MATTERS.min(limit / 20) <= limit {
+            true => {
+                limit = time_left;
+                request.config().timeout_global(Some(limit)).build().call()
+            }
             false => request.call(),
         };
         let response = response.map_err(|error| self.convert_error(error, limit))?;
@@ -199,26 +202,37 @@ impl Transport {
         if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), wait) {
             error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
         }
-        let Some(location) = read(header::LOCATION).filter(|_| matches!(status, 300..=399)) else {
-            return error;
-        };
-        let scheme = self.origin.url.split("//").next().unwrap_or_default();
-        let location = match location.starts_with("//") {
-            true => format!("{scheme}{location}"),
-            false => location.into(),
-        };
-        // Only the origin is shown, because a path may contain anything.
-        let uri: Uri = location.parse().unwrap_or_default();
-        let port = uri.port_u16().map(|port| format!(":{port}"));
-        let target = match (uri.scheme(), uri.host()) {
-            (Some(scheme), Some(host)) => {
-                let origin = format!("{scheme}://{host}{}", port.unwrap_or_default());
-                self.redactor.clean(&origin)
+        match headers.get(header::LOCATION) {
+            Some(location) if matches!(status, 300..=399) => {
+                let target = self.redirect_target(&String::from_utf8_lossy(location.as_bytes()));
+                let advice = format!("a redirect to {target} is not followed: check the base URL");
+                error.with_advice(advice)
             }
-            _ => format!("another path of {}", self.origin.url),
+            _ => error,
+        }
+    }
+
+    /// Returns where a redirect leads, without the path, which may contain anything.
+    fn redirect_target(&self, location: &str) -> String {
+        let (own_scheme, _) = self.origin.url.split_once("//").unwrap_or_default();
+        let (scheme, rest) = match location.split_once("//") {
+            Some(("", rest)) => (own_scheme, rest),
+            Some((scheme, rest)) if scheme.ends_with(':') && !scheme.contains('/') => {
+                (scheme, rest)
+            }
+            _ if location.starts_with('/') || !location.contains(':') => {
+                return format!("another path of {}", self.origin.url);
+            }
+            _ => return "something that is not a web address".into(),
         };
-        let advice = format!("a redirect to {target} is not followed: check the base URL");
-        error.with_advice(advice)
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let uri: Uri = format!("{scheme}//{authority}").parse().unwrap_or_default();
+        let port = uri
+            .port_u16()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        let host = uri.host().unwrap_or("an unreadable host");
+        let scheme = scheme.to_lowercase();
+        self.redactor.clean(&format!("{scheme}//{host}{port}"))
     }
 
     /// The one place that turns ureq's errors into ours.

@@ -649,7 +649,7 @@ fn a_body_that_is_plain_text_is_the_message() {
         b"{}",
         b"{\"id\": \"slow",
         b"{slow down}",
-        b"[slow, down",
+        b"[{\"id\": \"slow",
         b"\xff\xfe\xff",
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         // Binary that begins like text: gzip, and an archive.
