@@ -125,3 +125,19 @@ pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
             parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_exempt;
+
+    #[test]
+    fn an_address_is_exempt_only_as_a_whole() {
+        for list in ["10.0.0.1", "a, 10.0.0.1", "*"] {
+            assert!(is_exempt("10.0.0.1", list), "{list}");
+        }
+        for list in ["1", "0.0.1", ".0.0.1", "*.0.0.1", "*.", "10.0.0.1x"] {
+            assert!(!is_exempt("10.0.0.1", list), "{list}");
+        }
+        assert!(is_exempt("[2001:db8::1]", "2001:db8::1"));
+    }
+}

@@ -465,6 +465,13 @@ fn a_redirect_names_the_place_and_nothing_more_of_it() {
             "https://evil.example",
         ),
         ("https://evil.example", "https://evil.example"),
+        ("https://evil.example/?private=a b", "https://evil.example"),
+        ("https://evil.example\\private", "https://evil.example"),
+        ("https://evil.example/\u{17c}\u{f3}", "https://evil.example"),
+        (
+            "mailto:private@evil.example",
+            "something that is not a web address",
+        ),
         (
             "HTTPS://evil.example:8443/private",
             "https://evil.example:8443",

@@ -424,3 +424,44 @@ fn a_secret_that_was_cut_is_blanked_too() {
     let error = crate::client(&server).memberships("acme").unwrap_err();
     assert_eq!(error.api_message(), Some("[redacted]"));
 }
+
+#[test]
+fn a_made_up_position_is_not_shown() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Picky;
+
+    impl TryFrom<String> for Picky {
+        type Error = String;
+
+        fn try_from(value: String) -> Result<Self, String> {
+            Err(value)
+        }
+    }
+
+    let server = FakeMode::start();
+    let body = r#"{"a": "x at line 5551234 column 8675309"}"#;
+    server.on("/api/x", Reply::json(200, body));
+    let error = crate::client(&server)
+        .get::<HashMap<String, Picky>>("/api/x")
+        .unwrap_err();
+    assert!(!shown(&error).contains("5551234"), "{error}");
+    assert!(!shown(&error).contains("8675309"), "{error}");
+}
+
+#[test]
+fn a_secret_is_blanked_without_the_blanks_around_it() {
+    let server = serving(Reply::bytes(
+        400,
+        "text/plain",
+        "no pass word here, pass word ",
+    ));
+    let credentials = Credentials::new("token", " pass word ").unwrap();
+    let client = Client::builder(credentials)
+        .base_url(server.origin())
+        .build()
+        .unwrap();
+    let error = client.memberships("acme").unwrap_err();
+    let message = error.api_message().unwrap();
+    assert_eq!(message, "no[redacted]here,[redacted]");
+}

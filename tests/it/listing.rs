@@ -853,3 +853,56 @@ fn counting_looks_at_state_alone() {
         }
     });
 }
+
+#[test]
+fn a_field_that_members_share_identifies_nobody() {
+    let row = |n: usize, shared: &str| {
+        format!(r#"{{"state": "active", "member_username": "user{n}", {shared}}}"#)
+    };
+    let page = |members: Range<usize>, shared: &str| {
+        let rows: Vec<String> = members.map(|n| row(n, shared)).collect();
+        let rows = rows.join(",");
+        Reply::json(
+            200,
+            format!(r#"{{"_embedded": {{"memberships": [{rows}]}}}}"#),
+        )
+    };
+    let cases = [
+        r#""_links": {"self": {"href": "/api/acme/memberships"}}"#,
+        r#""member_token": "  ""#,
+        r#""member_token": "the same""#,
+    ];
+    each(cases, |shared| {
+        // Two pages, and a route that ignores the number of the page.
+        let server = paged([page(0..30, shared), page(30..45, shared)]);
+        assert_eq!(listed(&server), Ok(45));
+        let server = paged([page(0..30, shared), page(0..30, shared)]);
+        assert_eq!(listed(&server), Ok(30));
+    });
+}
+
+#[test]
+fn an_identity_that_cannot_be_read_never_fails_a_count() {
+    let page = |members: Range<usize>, odd: &str| {
+        let row = |n| format!(r#"{{"state": "active", "member_token": "m{n}", {odd}}}"#);
+        let rows: Vec<String> = members.map(row).collect();
+        Reply::json(200, format!("[{}]", rows.join(",")))
+    };
+    let deep = format!(r#""_links": {}{}"#, "[".repeat(200), "]".repeat(200));
+    let cases = [
+        r#""email": "a", "email": "b""#,
+        r#""username": 1, "username": 2"#,
+        r#""member_token": "again""#,
+        r#""_links": {"user": {"href": "\ud83d"}}"#,
+        r#""email": 1e999"#,
+        &deep,
+    ];
+    each(cases, |odd| {
+        let server = paged([page(0..30, odd), page(30..45, odd)]);
+        let counts = client(&server).membership_counts("acme").unwrap();
+        assert_eq!((counts.total, server.targets().len()), (45, 2));
+        let server = paged([page(0..30, odd), page(0..30, odd)]);
+        let counts = client(&server).membership_counts("acme").unwrap();
+        assert_eq!((counts.total, server.targets().len()), (30, 2));
+    });
+}
