@@ -249,3 +249,11 @@ impl std::error::Error for Error {
         self.0.source.as_ref().map(|error| error as _)
     }
 }
+
+/// Writes a time for people to read, with at most one decimal.
+pub(crate) fn seconds(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{} ms", millis.max(1)),
+        millis => format!("{} s", (millis as f64 / 100.0).round() / 10.0),
+    }
+}

@@ -7,12 +7,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use ureq::ProxyProtocol::{Http, Https};
 use ureq::config::Config;
-use ureq::http::{HeaderMap, Uri, header};
-use ureq::{Body, Proxy, ProxyProtocol, Timeout};
+use ureq::http::{HeaderMap, Response, Uri, header};
+use ureq::{Body, Proxy, Timeout};
 
 use crate::credentials::Credentials;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, seconds};
 use crate::input::{Origin, is_exempt};
 use crate::redact::Redactor;
 use crate::retry::{self, Policy, Retry};
@@ -55,9 +56,10 @@ fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
     let Some((variable, value)) = proxy.filter(|_| !is_exempt) else {
         return Ok(None);
     };
+    let is_http = |proxy: &Proxy| matches!(proxy.protocol(), Http | Https);
     let fault = match usable_proxy(&value) {
         // ureq would use a SOCKS proxy as soon as any crate switches on the feature for it.
-        Some(proxy) if cfg!(feature = "socks-proxy") || !is_socks(&proxy) => {
+        Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => {
             return Ok(Some((variable, proxy)));
         }
         Some(_) => "names a SOCKS proxy, which needs the feature `socks-proxy`",
@@ -86,10 +88,6 @@ fn usable_proxy(value: &str) -> Option<Proxy> {
     let is_sound = !host.is_empty() && (has_port || authority.ends_with(host));
     let is_whole = matches!(proxy.uri().path(), "" | "/") && !value.contains(['?', '#']);
     Some(proxy).filter(|_| is_sound && is_whole)
-}
-
-fn is_socks(proxy: &Proxy) -> bool {
-    !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
 pub(crate) struct Transport {
@@ -158,12 +156,16 @@ impl Transport {
         let request = self.agent.get(format!("{}{path}", self.origin.url));
         let request = request.header(header::AUTHORIZATION, &self.authorization);
         let mut limit = self.settings.attempt_timeout;
-        let response = match time_left + TIME_THAT_MATTERS.min(limit / 20) <= limit {
-            true => {
-                limit = time_left;
-                request.config().timeout_global(Some(limit)).build().call()
-            }
+        let has_own_limit = time_left + TIME_THAT_MATTERS.min(limit / 20) <= limit;
+        limit = if has_own_limit { time_left } else { limit };
+        let call = move || match has_own_limit {
+            true => request.config().timeout_global(Some(limit)).build().call(),
             false => request.call(),
+        };
+        let response = match self.proxy {
+            // ureq gives a proxy any time for its answer to CONNECT.
+            Some(_) => within(limit, call),
+            None => call(),
         };
         let response = response.map_err(|error| self.convert_error(error, limit))?;
         let (head, mut body) = response.into_parts();
@@ -359,6 +361,17 @@ fn altered(what: &str) -> Error {
     Error::unreadable(what).with_advice("something in between has changed the response")
 }
 
+/// Calls `call` in a thread of its own, and waits for it no longer than `limit`.
+fn within(
+    limit: Duration,
+    call: impl FnOnce() -> Result<Response<Body>, ureq::Error> + Send + 'static,
+) -> Result<Response<Body>, ureq::Error> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || sender.send(call()))?;
+    let late = Err(ureq::Error::Timeout(Timeout::Global));
+    receiver.recv_timeout(limit).unwrap_or(late)
+}
+
 /// Reads as much as it can of the body of an error response. It does so in a separate thread, because
 /// ureq cannot stop before the request's own time limit.
 fn error_body(body: Body, time: Duration) -> Vec<u8> {
@@ -384,12 +397,4 @@ fn tls(system_roots: bool) -> ureq::tls::TlsConfig {
     };
     let config = TlsConfig::builder().provider(TlsProvider::Rustls);
     config.root_certs(roots).build()
-}
-
-/// Writes a time for people to read, with at most one decimal.
-fn seconds(time: Duration) -> String {
-    match time.as_millis() {
-        millis @ 0..1000 => format!("{} ms", millis.max(1)),
-        millis => format!("{} s", (millis as f64 / 100.0).round() / 10.0),
-    }
 }

@@ -2,8 +2,10 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use mode_analytics::{Client, ErrorKind};
@@ -429,6 +431,39 @@ fn a_proxy_that_is_silent_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = listener.local_addr().unwrap().to_string();
     let variables = [("ALL_PROXY", format!("http://{proxy}")), ("PROXY", proxy)];
+    run_in_own_process(&format!("proxy::{test}"), &variables);
+}
+
+#[test]
+fn a_proxy_that_drips_ends_at_the_timeout() {
+    let test = "a_proxy_that_drips_ends_at_the_timeout";
+    if is_own_process() {
+        let client = builder_at("https://mode.example".into())
+            .timeout(Duration::from_millis(700))
+            .attempt_timeout(Duration::from_millis(500));
+        let start = Instant::now();
+        let error = verify(client.build()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{error:?}");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                let head = b"HTTP/1.1 200 OK\r\nX-Slow: ".iter().chain([&b'a'; 10_000]);
+                for byte in head {
+                    if client.write_all(&[*byte]).is_err() {
+                        break;
+                    }
+                    thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    let variables = [("https_proxy", format!("http://{proxy}"))];
     run_in_own_process(&format!("proxy::{test}"), &variables);
 }
 
