@@ -367,7 +367,7 @@ fn within(
     call: impl FnOnce() -> Result<Response<Body>, ureq::Error> + Send + 'static,
 ) -> Result<Response<Body>, ureq::Error> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    thread::Builder::new().spawn(move || sender.send(call()))?;
+    thread::Builder::new().spawn(move || drop(sender.send(call())))?;
     let late = Err(ureq::Error::Timeout(Timeout::Global));
     receiver.recv_timeout(limit).unwrap_or(late)
 }
