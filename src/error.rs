@@ -49,6 +49,19 @@ pub(crate) struct Inner {
 }
 
 /// The sort of thing that went wrong, for a `match`.
+///
+/// More kinds may be added, so a `match` needs a last arm for the others:
+///
+/// ```no_run
+/// # use mode_analytics::{Client, ErrorKind};
+/// # let client = Client::from_env()?;
+/// match client.verify().map_err(|error| error.kind()) {
+///     Ok(_) => println!("the key works"),
+///     Err(ErrorKind::Unauthorized) => println!("wrong token or secret"),
+///     Err(kind) => println!("{kind}"),
+/// }
+/// # Ok::<(), mode_analytics::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::json::{Json, Object, Text};
 
 /// The user that a key belongs to. [`Client::account()`](crate::Client::account) returns it.
+///
+/// ```no_run
+/// # let client = mode_analytics::Client::from_env()?;
+/// let account = client.account()?;
+/// println!("{} <{:?}>", account.username, account.email);
+/// # Ok::<(), mode_analytics::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Account {
@@ -29,6 +36,13 @@ pub struct Account {
 }
 
 /// What a key gives access to. [`Client::verify()`](crate::Client::verify) returns it.
+///
+/// ```no_run
+/// # let client = mode_analytics::Client::from_env()?;
+/// let verification = client.verify()?;
+/// println!("{:?}", verification.api_key_scope);
+/// # Ok::<(), mode_analytics::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verification {
