@@ -2,10 +2,10 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example api_report`
 //!
-//! It sends GET requests to Mode and nothing to anybody else. It shows the shape of each response but none of its
-//! values: no person, address, workspace or token, and no error message. The only exceptions are the names of the
-//! states. The name of a field or a state should consist of lower-case letters and underscores; any other name is
-//! shown as `(other)`.
+//! It sends six GET requests to Mode, each of them once, and nothing to anybody else. It shows the shape of each
+//! response but none of its values: no person, address, workspace or token, and no error message. The only exceptions
+//! are the names of the states. The name of a field or a state should consist of lower-case letters and underscores; any
+//! other name is shown as `(other)`.
 //!
 //! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
 //! `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
@@ -14,11 +14,11 @@ mod support;
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
-use std::slice;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lexopt::prelude::*;
-use mode_analytics::Client;
+use mode_analytics::ErrorKind::{Timeout, Tls, Transport};
+use mode_analytics::{Client, ClientBuilder};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -32,8 +32,11 @@ Example: cargo run --example api_report -- --json
 Options:
   --json            print the report as JSON";
 
-const NOTE: &str =
-    "This report contains no value from any response, except for the names of states.\n";
+const NOTE: &str = "\
+This report contains no value from any response, except for the names of states.
+
+request                                  status shape     rows repeated error
+";
 
 const REQUESTS: [&str; 6] = [
     "/api/account",
@@ -44,14 +47,14 @@ const REQUESTS: [&str; 6] = [
     "/api/{workspace}/memberships/lite?page=2",
 ];
 
-/// What is reported about a response. `again` counts the rows that the previous response had as well.
+/// What is reported about a response. `repeated` counts the rows that the previous response had as well.
 #[derive(Default, Serialize)]
 pub struct Response {
     request: &'static str,
     status: Option<u16>,
     shape: Option<&'static str>,
     rows: usize,
-    again: usize,
+    repeated: usize,
     error: Option<String>,
     found: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
@@ -68,39 +71,41 @@ fn main() -> ExitCode {
             }
         }
         let workspace = support::named_workspace(workspace)?;
-        support::print(&print(&report(&support::client()?, workspace))?)?;
+        // A failure belongs in the report, even if a second attempt would succeed.
+        let client = ClientBuilder::from_env()?.max_retries(0).build()?;
+        support::print(&print(&report(&client, workspace)?)?)?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// Sends all the requests, even if some of them fail.
-pub fn report(client: &Client, mut workspace: Option<String>) -> Vec<Response> {
+/// Sends all the requests, even if some of them fail, unless the first one finds no connection.
+pub fn report(client: &Client, mut workspace: Option<String>) -> Result<Vec<Response>> {
+    let mut responses = Vec::new();
     let mut rows_before = HashSet::new();
-    let mut ask = |request: &'static str| {
-        let name = workspace.clone().unwrap_or_default();
+    for request in REQUESTS {
+        let name = workspace.as_deref().unwrap_or_default();
         // Even a hostile name must not lead to another route.
         let path = request.replace("{workspace}", &name.replace(['/', '?', '%'], " "));
-        let mut response = Response {
-            request,
-            ..Response::default()
-        };
+        let mut response = Response::default();
         match client.get::<Json>(&path) {
             Ok(body) => {
                 let rows = response.describe(&body);
-                response.again = rows.intersection(&rows_before).count();
+                response.repeated = rows.intersection(&rows_before).count();
                 rows_before = rows;
-                let opened = body["workspace"].as_str().map(str::to_owned);
-                workspace = workspace.take().or(opened);
+                workspace = workspace.or(body["workspace"].as_str().map(str::to_owned));
             }
             Err(error) => {
+                let is_unreachable = matches!(error.kind(), Transport | Tls | Timeout);
+                ensure!(!is_unreachable || !responses.is_empty(), error);
                 let id = error.api_id().map(shown).unwrap_or_default();
                 response.error = Some(format!("{:?} {id}", error.kind()).trim_end().to_owned());
                 response.status = error.status();
             }
         }
-        response
-    };
-    REQUESTS.into_iter().map(&mut ask).collect()
+        response.request = request;
+        responses.push(response);
+    }
+    Ok(responses)
 }
 
 impl Response {
@@ -109,36 +114,28 @@ impl Response {
         let (shape, rows) = match (body, &body["_embedded"]["memberships"]) {
             (Json::Array(rows), _) => ("array", &rows[..]),
             (_, Json::Array(rows)) => ("envelope", &rows[..]),
-            _ => (kind(body), slice::from_ref(body)),
+            _ => (kind(body), &[][..]),
         };
         (self.status, self.shape, self.rows) = (Some(200), Some(shape), rows.len());
-        let found = &mut self.found;
-        let mut note = |what, name| *found.entry(what).or_default().entry(name).or_default() += 1;
-        let parts = [
-            ("counters", &body["pagination"]),
-            ("links", &body["_links"]),
-        ];
-        for (what, part) in parts {
-            entries(part).for_each(|(name, _)| note(what, shown(name)));
+        let mut note =
+            |part, name| *self.found.entry(part).or_default().entry(name).or_default() += 1;
+        let mut note_fields = |part, object: &Json| {
+            for (name, value) in object.as_object().into_iter().flatten() {
+                note(part, format!("{}: {}", shown(name), kind(value)));
+            }
+        };
+        note_fields("body", body);
+        note_fields("links", &body["_links"]);
+        note_fields("pagination", &body["pagination"]);
+        for row in rows {
+            note_fields("rows", row);
+            note_fields("links of rows", &row["_links"]);
         }
         for row in rows {
-            for (name, value) in entries(row) {
-                note("fields", format!("{}: {}", shown(name), kind(value)));
-            }
-            if shape != "object" {
-                entries(&row["_links"]).for_each(|(name, _)| note("links of rows", shown(name)));
-                let state = row["state"].as_str();
-                state
-                    .into_iter()
-                    .for_each(|state| note("states", shown(state)));
-            }
+            note("states", shown(row["state"].as_str().unwrap_or_default()));
         }
         rows.iter().map(Json::to_string).collect()
     }
-}
-
-fn entries(object: &Json) -> impl Iterator<Item = (&String, &Json)> {
-    object.as_object().into_iter().flatten()
 }
 
 /// A name, unless it could be somebody's data.
@@ -160,18 +157,15 @@ fn kind(value: &Json) -> &'static str {
 }
 
 pub fn table(responses: &[Response]) -> Result<String> {
-    let mut text = format!(
-        "{NOTE}\n{:<40} status shape     rows again error\n",
-        "request"
-    );
+    let mut text = NOTE.to_owned();
     for it in responses {
         let status = it.status.map_or("-".into(), |s| s.to_string());
-        let (request, shape, rows) = (it.request, it.shape.unwrap_or("-"), it.rows);
-        let (again, error) = (it.again, it.error.as_deref().unwrap_or("-"));
-        text += &format!("{request:<40} {status:<6} {shape:<8} {rows:>5} {again:>5} {error}\n");
-        for (what, counts) in &it.found {
+        let (shape, error) = (it.shape.unwrap_or("-"), it.error.as_deref().unwrap_or("-"));
+        text += &format!("{:<40} {status:<6} {shape:<8} ", it.request);
+        text += &format!("{:>5} {:>8} {error}\n", it.rows, it.repeated);
+        for (part, counts) in &it.found {
             let counts = counts.iter().map(|(name, n)| format!("{name} ({n})"));
-            text += &format!("    {what}: {}\n", Vec::from_iter(counts).join(", "));
+            text += &format!("    {part}: {}\n", Vec::from_iter(counts).join(", "));
         }
     }
     Ok(text)

@@ -37,12 +37,13 @@ Options:
 ";
 
 /// What a company's own directory might say about the same people.
-const DIRECTORY: &str = "state,email,username
-active,ada1@example.com,ada1
-active,ben2@example.com,
-active,finn6@example.com,finn6
-active,zoe@example.com,zoe
-";
+const DIRECTORY: &str = include_str!("people.csv");
+
+/// The only key that the stand-in lets in.
+const TOKEN: &str = "demo-token";
+const SECRET: &str = "demo-secret";
+/// The header that the key becomes.
+const AUTHORIZATION: &str = "Basic ZGVtby10b2tlbjpkZW1vLXNlY3JldA==";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -68,7 +69,8 @@ fn main() -> ExitCode {
 
 fn start() -> FakeMode {
     let server = FakeMode::start();
-    Workspace::new("acme", 8).serve(&server);
+    let workspace = Workspace::new("acme", 8).authorization(AUTHORIZATION);
+    workspace.serve(&server);
     server
 }
 
@@ -76,7 +78,7 @@ fn serve() -> Result<()> {
     let server = start();
     support::print(&format!(
         "export MODE_BASE_URL={}\n\
-        export MODE_API_TOKEN=demo-token MODE_API_SECRET=demo-secret MODE_WORKSPACE=acme\n",
+        export MODE_API_TOKEN={TOKEN} MODE_API_SECRET={SECRET} MODE_WORKSPACE=acme\n",
         server.origin()
     ))?;
     support::announce("serving until interrupted; paste the lines above into another shell");
@@ -87,7 +89,7 @@ fn serve() -> Result<()> {
 
 fn demo() -> Result<()> {
     let server = start();
-    let client = Client::builder(Credentials::new("demo-token", "demo-secret")?)
+    let client = Client::builder(Credentials::new(TOKEN, SECRET)?)
         .base_url(server.origin())
         .build()?;
     let show = |command: &str, output: &str| {
@@ -107,8 +109,8 @@ fn demo() -> Result<()> {
     let directory = sync_users::read(DIRECTORY)?;
     let differences = sync_users::compare(directory, client.memberships_lite("acme")?)?;
     let plan = sync_users::lines(&differences)?;
-    show("sync_users -- people.csv", &plan)?;
+    show("sync_users -- examples/people.csv", &plan)?;
 
-    let report = api_report::report(&client, None);
+    let report = api_report::report(&client, None)?;
     show("api_report", &api_report::table(&report)?)
 }

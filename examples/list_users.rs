@@ -9,9 +9,9 @@ mod support;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lexopt::prelude::*;
-use mode_analytics::Membership;
+use mode_analytics::{Membership, MembershipCounts};
 use serde_json::Value;
 
 const HELP: &str = "\
@@ -30,12 +30,13 @@ const COLUMNS: &str =
 
 fn main() -> ExitCode {
     support::run(HELP, |mut arguments| {
-        let mut print: fn(&[Membership]) -> Result<String> = lines;
+        let mut print: Option<fn(&[Membership]) -> Result<String>> = None;
         let (mut state, mut workspace) = (None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("json") => print = support::json,
-                Long("csv") => print = csv,
+                Long("json") if print.is_none() => print = Some(support::json),
+                Long("csv") if print.is_none() => print = Some(csv),
+                Long("json" | "csv") => bail!(lexopt::Error::from("only one of --json and --csv")),
                 Long("state") => state = Some(arguments.value()?.string()?),
                 Long("workspace") => workspace = Some(arguments.value()?.string()?),
                 other => return Err(other.unexpected().into()),
@@ -44,25 +45,28 @@ fn main() -> ExitCode {
         let client = support::client()?;
         let workspace = support::workspace(&client, workspace)?;
         let mut members = client.memberships(&workspace)?;
+        let states = MembershipCounts::from_iter(&members).by_state;
         members.retain(|member| state.as_ref().is_none_or(|state| member.state == **state));
-        support::print(&print(&members)?)?;
+        if let Some(state) = state.filter(|_| members.is_empty() && !states.is_empty()) {
+            let states = Vec::from_iter(states.into_keys()).join(", ");
+            support::announce(&format!("nobody is in state {state}, only in: {states}"));
+        }
+        support::print(&print.unwrap_or(lines)(&members)?)?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
 pub fn lines(members: &[Membership]) -> Result<String> {
     let lines = members.iter().map(|member| {
-        let user = support::escape(member.member_username.as_deref().unwrap_or("-"));
-        let state = support::escape(member.state.as_str());
-        format!("User: {user}, State: {state}\n")
+        let user = member.member_username.as_deref().unwrap_or("-");
+        support::escape(&format!("User: {user}, State: {}", member.state)) + "\n"
     });
     Ok(lines.collect())
 }
 
 fn csv(members: &[Membership]) -> Result<String> {
-    let mut csv = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
+    let mut csv = csv::WriterBuilder::new();
+    let mut csv = csv.terminator(csv::Terminator::CRLF).from_writer(vec![]);
     csv.write_record(COLUMNS.split(','))?;
     for member in members {
         let member = serde_json::to_value(member)?;

@@ -1,6 +1,6 @@
 //! Compares a workspace with your company's own directory: whom to add, whom to remove, and whose state differs.
 //!
-//! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example sync_users -- people.csv`
+//! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example sync_users -- examples/people.csv`
 //!
 //! It changes nothing in Mode. It uses the lite listing, because only that one has e-mail addresses.
 //!
@@ -20,10 +20,10 @@ const HELP: &str = "\
 Compares a Mode workspace with a CSV file of your people. It changes nothing in Mode.
 
 Usage: sync_users FILE [--json] [--workspace NAME]
-Example: cargo run --example sync_users -- people.csv
+Example: cargo run --example sync_users -- examples/people.csv
 
 FILE has the columns `username`, `email` and `state`, separated by commas, in any order.
-A person is matched by user name, or else by e-mail address, regardless of case.
+A person is matched by user name, or else by e-mail address; case does not matter.
 Exit code: 0 if nothing differs, 2 if something does.
 
 Options:
@@ -32,14 +32,17 @@ Options:
 /// Somebody in the directory, in Mode, or in both.
 #[derive(Default, Deserialize, Serialize)]
 pub struct Person {
-    username: String,
-    email: String,
+    /// What to do: `add`, `remove`, or change the `state`.
+    #[serde(skip_deserializing)]
+    action: &'static str,
+    username: Option<String>,
+    email: Option<String>,
     state: Option<String>,
     #[serde(skip_deserializing)]
     state_in_mode: Option<String>,
-    /// The line of the directory; 0 for a member who is not in it.
+    /// The line of the directory, if the person is in it.
     #[serde(skip_deserializing)]
-    line: u64,
+    line: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -59,8 +62,7 @@ fn main() -> ExitCode {
         let directory = read(&text).context(file.clone())?;
         let client = support::client()?;
         let workspace = support::workspace(&client, workspace)?;
-        let members = client.memberships_lite(&workspace)?;
-        let differences = compare(directory, members).context(file)?;
+        let differences = compare(directory, client.memberships_lite(&workspace)?).context(file)?;
         support::print(&print(&differences)?)?;
         Ok(ExitCode::from(if differences.is_empty() { 0 } else { 2 }))
     })
@@ -71,23 +73,25 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
     let text = text.replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header = reader.headers()?.clone();
-    let found = header.iter().collect::<Vec<_>>().join("`, `");
+    let header = reader.headers()?;
+    let found = Vec::from_iter(header).join("`, `");
+    let hint = found.find(';').map_or("", |_| " (separated by `;`?)");
+    let header: csv::StringRecord = header.iter().map(str::to_lowercase).collect();
     for name in ["username", "email", "state"] {
         let is_there = header.iter().any(|column| column == name);
-        ensure!(is_there, "no column `{name}`; found: `{found}`");
+        ensure!(is_there, "no column `{name}`; found: `{found}`{hint}");
     }
     let mut directory = Vec::new();
     for row in reader.records().collect::<Result<Vec<_>, _>>()? {
         let mut person: Person = row.deserialize(Some(&header))?;
-        // The reader counts blank lines as part of the row that follows them.
-        let start = row.position().map_or(0, csv::Position::byte) as usize;
-        let blank_lines = text[start..].find(|c| c != '\n').unwrap_or(0) as u64;
-        person.line = row.position().map_or(0, csv::Position::line) + blank_lines;
+        // The reader counts blank lines to the row that follows them.
+        let (start, line) = row.position().map_or((0, 0), |at| (at.byte(), at.line()));
+        let blank_lines = text[start as usize..].find(|c| c != '\n').unwrap_or(0);
+        let line = *person.line.insert(line + blank_lines as u64);
         // Spreadsheets leave rows of empty cells behind.
         if row.iter().any(|cell| !cell.is_empty()) {
             let is_whole = person.state.is_some() && keys(&person).next().is_some();
-            ensure!(is_whole, "line {} lacks a state or a name", person.line);
+            ensure!(is_whole, "line {line} lacks a state or a name");
             directory.push(person);
         }
     }
@@ -97,8 +101,8 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
 }
 
 fn keys(person: &Person) -> impl Iterator<Item = (&'static str, &str)> {
-    let keys = [("username", &*person.username), ("email", &*person.email)];
-    keys.into_iter().filter(|(_, key)| !key.is_empty())
+    let username = person.username.iter().map(|key| ("username", &**key));
+    username.chain(person.email.iter().map(|key| ("email", &**key)))
 }
 
 /// Indexes people by user name and by e-mail address, which no two of them may share.
@@ -107,7 +111,7 @@ fn index(people: &[Person]) -> Result<HashMap<(&'static str, String), usize>> {
     for (place, person) in people.iter().enumerate() {
         for (column, key) in keys(person) {
             if let Some(other) = index.insert((column, key.to_lowercase()), place) {
-                let (line, other) = (person.line, people[other].line);
+                let [other, line] = [&people[other], person].map(|it| it.line.unwrap_or(0));
                 ensure!(line == 0, "lines {other} and {line} are both {key}");
                 bail!("two members of the workspace are both {key}");
             }
@@ -119,24 +123,25 @@ fn index(people: &[Person]) -> Result<HashMap<(&'static str, String), usize>> {
 /// Returns everybody whose state is not the same on both sides.
 pub fn compare(mut directory: Vec<Person>, members: Vec<Membership>) -> Result<Vec<Person>> {
     let person = |member: Membership| Person {
-        username: member.member_username.unwrap_or_default(),
-        email: member.email.unwrap_or_default(),
+        action: "remove",
+        username: member.member_username.filter(|name| !name.is_empty()),
+        email: member.email.filter(|email| !email.is_empty()),
         state_in_mode: Some(member.state.to_string()),
         ..Person::default()
     };
     let mut members: Vec<Person> = members.into_iter().map(person).collect();
-    let by_key = index(&members)?;
+    let index = index(&members)?;
     for person in &mut directory {
-        let found =
-            keys(person).find_map(|(column, key)| by_key.get(&(column, key.to_lowercase())));
-        if let Some(&place) = found {
-            let line = std::mem::replace(&mut members[place].line, person.line);
-            ensure!(line == 0, "lines {line} and {} are one member", person.line);
-            person.state_in_mode = members[place].state_in_mode.clone();
+        let found = keys(person).find_map(|(column, key)| index.get(&(column, key.to_lowercase())));
+        person.action = if found.is_some() { "state" } else { "add" };
+        if let Some(member) = found.map(|&place| &mut members[place]) {
+            let [other, line] = [member.line, person.line].map(Option::unwrap_or_default);
+            ensure!(other == 0, "lines {other} and {line} are one member");
+            member.line = person.line;
+            person.state_in_mode = member.state_in_mode.clone();
         }
     }
-    members.retain(|member| member.line == 0);
-    directory.append(&mut members);
+    directory.extend(members.into_iter().filter(|member| member.line.is_none()));
     directory.retain(|person| person.state != person.state_in_mode);
     Ok(directory)
 }
@@ -144,15 +149,11 @@ pub fn compare(mut directory: Vec<Person>, members: Vec<Membership>) -> Result<V
 pub fn lines(differences: &[Person]) -> Result<String> {
     let line = |person: &Person| {
         let name = keys(person).next().map_or("-", |(_, key)| key);
-        let line = match (&person.state, &person.state_in_mode) {
-            (Some(state), None) => format!("add    {name} ({state})"),
-            (None, Some(state)) => format!("remove {name} ({state})"),
-            (Some(to), Some(from)) => {
-                format!("state  {name}: {from} in Mode, {to} in the directory")
-            }
-            (None, None) => name.to_owned(),
+        let states = match (&person.state, &person.state_in_mode) {
+            (Some(to), Some(from)) => format!(": {from} in Mode, {to} in the directory"),
+            (state, None) | (None, state) => format!(" ({})", state.as_deref().unwrap_or("-")),
         };
-        support::escape(&line) + "\n"
+        support::escape(&format!("{:<6} {name}{states}", person.action)) + "\n"
     };
     let lines: String = differences.iter().map(line).collect();
     Ok(lines + &format!("{} differences\n", differences.len()))

@@ -52,7 +52,7 @@ fn find_counts() -> Result<(&'static str, Counts)> {
         Err(error) if !is_required => format!("{error:#}"),
         answer => return Ok(("live", answer?)),
     };
-    // It is not read earlier, because `cargo run -- --snapshot > snapshot.json` empties it before the build starts.
+    // It is not read earlier, because the first live build may come before the first snapshot.
     let counts = snapshot().context(reason.clone())?;
     let held = &counts.workspace;
     if let Some(asked) = setting("MODE_WORKSPACE").filter(|asked| asked != held) {

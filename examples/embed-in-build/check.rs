@@ -117,7 +117,7 @@ fn promises() -> Vec<Promise> {
         promise("a hostile state is text", hostile_state),
         promise("a hostile snapshot is text", hostile_snapshot),
         promise(
-            "--snapshot: redirected into snapshot.json it works, and is plain ASCII",
+            "--snapshot: moved to snapshot.json it works, and is plain ASCII",
             fresh_snapshot,
         ),
         promise(
@@ -328,14 +328,16 @@ fn hostile_snapshot(copy: &Copy) -> Check {
 
 fn fresh_snapshot(copy: &Copy) -> Check {
     let mode = answering(Reply::json(200, HOSTILE_ROWS));
-    // A shell does the same: it empties the file before the build starts.
-    copy.with_snapshot(Some(""), || {
+    // Also the first one, if there is none yet.
+    copy.with_snapshot(None, || {
         let path = copy.source.join("snapshot.json");
+        let new = copy.source.join("snapshot.new");
         let printed = run(copy
             .cargo("live", &mode.origin())
             .args(["--", "--snapshot"])
-            .stdout(File::create(&path)?))?;
+            .stdout(File::create(&new)?))?;
         printed.expect("a fresh snapshot", printed.code == Some(0))?;
+        fs::rename(new, &path)?;
         let is_plain = |c: char| c == '\n' || c == ' ' || c.is_ascii_graphic();
         let snapshot = fs::read_to_string(&path)?;
         printed.expect("plain ASCII", snapshot.chars().all(is_plain))?;

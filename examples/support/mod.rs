@@ -5,6 +5,7 @@
 use std::env;
 use std::io::{self, ErrorKind::BrokenPipe, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use lexopt::Parser;
@@ -24,6 +25,9 @@ Variables:
 Exit code: 1 if there is an error, which is printed to standard error.
 ";
 
+/// What named the workspace that the program asks about, unless the key did.
+static WORKSPACE_FROM: OnceLock<&str> = OnceLock::new();
+
 /// Runs a program, or prints its help. An error ends it with exit code 1.
 pub fn run(help: &str, program: fn(Parser) -> Result<ExitCode>) -> ExitCode {
     let result = if env::args_os()
@@ -36,44 +40,50 @@ pub fn run(help: &str, program: fn(Parser) -> Result<ExitCode>) -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         announce(&format!("error: {error}"));
+        if error.is::<lexopt::Error>() {
+            // Its cause is in its text.
+            let usage = help.lines().find(|line| line.starts_with("Usage: "));
+            usage.into_iter().for_each(announce);
+            return ExitCode::FAILURE;
+        }
         for cause in error.chain().skip(1) {
             announce(&format!("  because: {cause}"));
         }
-        let usage = help.lines().find(|line| line.starts_with("Usage: "));
-        if let (true, Some(usage)) = (error.is::<lexopt::Error>(), usage) {
-            announce(usage);
-        }
         let mode_error = error.downcast_ref::<mode_analytics::Error>();
-        if mode_error.is_some_and(|error| error.kind() == ErrorKind::MissingCredentials) {
-            announce("To try it without an account: cargo run --example demo");
+        match (mode_error.map(|error| error.kind()), WORKSPACE_FROM.get()) {
+            (Some(ErrorKind::MissingCredentials), _) => {
+                announce("To try it without an account: cargo run --example demo");
+            }
+            (Some(ErrorKind::InvalidInput | ErrorKind::NotFound), Some(from)) => {
+                announce(&format!("The workspace comes from {from}."));
+            }
+            _ => {}
         }
         ExitCode::FAILURE
     })
 }
 
-/// Makes a client from the environment. It reports every retry on standard error.
+/// Makes a client from the environment. It says on standard error when it tries again.
+#[allow(dead_code)] // api_report makes one that does not try again.
 pub fn client() -> Result<Client> {
-    let builder = ClientBuilder::from_env().map(|builder| {
-        builder.on_retry(|retry| {
-            let (kind, delay) = (retry.error().kind(), retry.delay());
-            announce(&format!(
-                "a request failed ({kind:?}); trying again in {delay:.1?}"
-            ));
-        })
+    let builder = ClientBuilder::from_env()?.on_retry(|retry| {
+        let (error, delay) = (retry.error(), retry.delay());
+        announce(&format!("trying again in {delay:.1?}: {error:?}"));
     });
-    let client = builder.and_then(|builder| builder.build());
-    client.map_err(|error| match error.kind() {
-        ErrorKind::MissingCredentials => error.into(),
-        _ => anyhow::Error::from(error)
-            .context("cannot use MODE_API_TOKEN, MODE_API_SECRET and MODE_BASE_URL as they are"),
-    })
+    Ok(builder.build()?)
 }
 
 /// The workspace that the argument or the environment names, or else the one that the key opens.
 #[allow(dead_code)] // Two of the programs find out what the key opens anyway.
 pub fn workspace(client: &Client, argument: Option<String>) -> Result<String> {
+    let from = argument
+        .as_ref()
+        .map_or("MODE_WORKSPACE", |_| "--workspace");
     match named_workspace(argument)? {
-        Some(name) => Ok(name),
+        Some(name) => {
+            WORKSPACE_FROM.get_or_init(|| from);
+            Ok(name)
+        }
         None => client
             .verify()?
             .workspace

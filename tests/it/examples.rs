@@ -226,11 +226,17 @@ fn an_unknown_or_missing_argument_is_a_usage_error() {
             (name, vec!["one", "two"]),
         ]);
     }
-    cases.extend([("list_users", vec!["--state"]), ("sync_users", vec![])]);
+    cases.extend([
+        ("list_users", vec!["--state"]),
+        ("list_users", vec!["--csv", "--json"]),
+        ("list_users", vec!["--json", "--csv"]),
+        ("sync_users", vec![]),
+    ]);
     each(cases, |(name, arguments)| {
         let (code, stdout, stderr) = run(asking(&server, name).args(arguments));
         assert_eq!((code, &*stdout), (1, ""), "{stderr}");
         assert!(stderr.contains(&format!("\nUsage: {name} ")), "{stderr}");
+        assert_eq!(stderr.lines().count(), 2, "{stderr}");
     });
     let (code, stdout, stderr) = run(program("demo").arg("--sevre"));
     assert_eq!((code, &*stdout), (1, ""));
@@ -286,10 +292,7 @@ fn only_missing_credentials_lead_to_the_demo() {
             ("MODE_BASE_URL", "http://example.com"),
         ] {
             let bad = without(variable, value);
-            assert!(
-                bad.contains(variable) && bad.contains("\n  because: "),
-                "{bad}"
-            );
+            assert!(bad.contains(variable), "{bad}");
             assert!(!bad.contains("demo"), "{bad}");
         }
     });
@@ -327,6 +330,21 @@ fn the_argument_names_the_workspace_else_the_variable_else_the_key() {
             assert!(key.contains("/api/verify /api/third/memberships"), "{key}");
         },
     );
+
+    each(["list_users", "active_users", "sync_users"], |name| {
+        for (bad, words) in [("a b", "must be the name in"), ("nobody", "404 not_found")] {
+            let from = |program: &mut Command| {
+                let (code, stdout, stderr) = run(program.args(file_for(name)));
+                assert_eq!((code, &*stdout), (1, ""));
+                assert!(stderr.contains(words), "{stderr}");
+                stderr.lines().last().unwrap().to_owned()
+            };
+            let argument = from(asking(&server, name).args(["--workspace", bad]));
+            assert_eq!(argument, "The workspace comes from --workspace.");
+            let variable = from(asking(&server, name).env("MODE_WORKSPACE", bad));
+            assert_eq!(variable, "The workspace comes from MODE_WORKSPACE.");
+        }
+    });
 
     server.on("/api/verify", Reply::json(200, "{}"));
     let (code, _, stderr) = run(asking(&server, "list_users").env_remove("MODE_WORKSPACE"));
@@ -417,6 +435,21 @@ fn machines_get_every_column() {
         "{banned}"
     );
     assert_eq!(banned.lines().count(), counts.by_state["banned"]);
+}
+
+#[test]
+fn a_state_that_nobody_is_in_is_answered_with_those_there_are() {
+    let rows = r#"[{"state": "invited"}, {"state": "active"}, {"state": "\u001b[2J"}]"#;
+    let server = serving(Reply::json(200, rows));
+    let line = "nobody is in state Active, only in: \\u{1b}[2J, active, invited\n";
+    let output = run(asking(&server, "list_users").args(["--state", "Active"]));
+    assert_eq!(output, (0, String::new(), line.to_owned()));
+    // There are none to name in an empty workspace.
+    let server = serving(Reply::json(200, "[]"));
+    assert_eq!(
+        printed(asking(&server, "list_users").args(["--state", "Active"])),
+        ""
+    );
 }
 
 #[test]
@@ -638,7 +671,8 @@ fn an_error_shows_its_whole_chain_and_retries_are_announced() {
     let (code, stdout, stderr) = run(&mut asking(&server, "list_users"));
     assert_eq!((code, &*stdout), (0, ""));
     assert!(
-        stderr.contains("Server") && stderr.contains("trying again in "),
+        stderr.starts_with("trying again in ")
+            && stderr.contains("s: GET /api/acme/memberships: 503 service_unavailable: later"),
         "{stderr}"
     );
 
@@ -716,6 +750,7 @@ fn sync_users_tells_the_differences() {
     each(
         [
             "\u{feff}state, email ,username,shoe size\nactive,,ada,44\ninvited,ben@example.com,,\nbanned,x@y,EVA,1\n",
+            "UserName,E-Mail,EMAIL,State\nada,,,active\n,,ben@example.com,invited\neva,,,banned\n",
             "username,email,state\r\nada,,active\r\n\"\",\"ben@example.com\",\"invited\"\r\neva,,banned\r\n,,\r\n",
         ],
         |directory| assert_eq!(synced(directory, ROWS, &[]), in_sync),
@@ -730,9 +765,9 @@ fn sync_users_tells_the_differences() {
 
     let (code, json, _) = synced(other, ROWS, &["--json"]);
     let plan = json!([
-        {"username": "ada", "email": "", "state": "banned", "state_in_mode": "active", "line": 2},
-        {"username": "zoe", "email": "zoe@example.com", "state": "active", "state_in_mode": null, "line": 3},
-        {"username": "eva", "email": "", "state": null, "state_in_mode": "banned", "line": 0},
+        {"action": "state", "username": "ada", "email": null, "state": "banned", "state_in_mode": "active", "line": 2},
+        {"action": "add", "username": "zoe", "email": "zoe@example.com", "state": "active", "state_in_mode": null, "line": 3},
+        {"action": "remove", "username": "eva", "email": null, "state": null, "state_in_mode": "banned", "line": null},
     ]);
     assert_eq!(
         (code, serde_json::from_str::<Value>(&json).unwrap()),
@@ -777,7 +812,7 @@ fn sync_users_refuses_what_it_cannot_compare() {
             ),
             (
                 b"username;email;state\nada;;active\n".to_vec(),
-                "found: `username;email;state`",
+                "found: `username;email;state` (separated by `;`?)",
             ),
             (header.into(), "it has no rows"),
             ([header, ",,\n,,\n"].concat().into(), "it has no rows"),
@@ -890,10 +925,10 @@ fn api_report_tells_shapes_and_nobodys_data() {
     }
     let report: Value = serde_json::from_str(&json).unwrap();
     let of = |place: usize, names: [&str; 5]| names.map(|name| report[place][name].clone());
-    let columns = ["status", "shape", "rows", "again", "error"];
+    let columns = ["status", "shape", "rows", "repeated", "error"];
     let expected = [
         json!([400, null, 0, 0, "BadRequest bad_request"]),
-        json!([200, "object", 1, 0, null]),
+        json!([200, "object", 0, 0, null]),
         json!([200, "array", 2, 0, null]),
         json!([200, "array", 2, 2, null]),
         json!([200, "envelope", 2, 2, null]),
@@ -910,15 +945,18 @@ fn api_report_tells_shapes_and_nobodys_data() {
     assert_eq!(
         report[4]["found"],
         json!({
-            "counters": {"page": 1, "total_count": 1},
-            "fields": {"_links: object": 1, "member_username: null": 1, "member_username: string": 1, "state: string": 2},
-            "links": {"next_page": 1},
-            "links of rows": {"self": 1},
+            "body": {"_embedded: object": 1, "_links: object": 1, "pagination: object": 1},
+            "links": {"next_page: object": 1},
+            "links of rows": {"self: object": 1},
+            "pagination": {"page: number": 1, "total_count: number": 1},
+            "rows": {"_links: object": 1, "member_username: null": 1, "member_username: string": 1, "state: string": 2},
             "states": {"(other)": 1, "active": 1},
         })
     );
     assert!(
-        text.contains("\n/api/{workspace}/memberships             200    array        2     0 -\n"),
+        text.contains(
+            "\n/api/{workspace}/memberships             200    array        2        0 -\n"
+        ),
         "{text}"
     );
     assert!(
@@ -954,6 +992,27 @@ fn api_report_survives_every_failure() {
 }
 
 #[test]
+fn api_report_without_a_connection_is_an_error() {
+    let server = FakeMode::start();
+    server.on("/api/account", Reply::close());
+    for argument in [None, Some("--json")] {
+        let (code, stdout, stderr) = run(asking(&server, "api_report").args(argument));
+        assert_eq!((code, &*stdout), (1, ""));
+        assert!(stderr.starts_with("error: GET /api/account: "), "{stderr}");
+        assert!(stderr.contains("\n  because: "), "{stderr}");
+    }
+    // Nothing is sent twice, so no retry names the workspace.
+    assert_eq!(server.targets(), ["/api/account"; 2]);
+
+    // Later on it is a part of the report.
+    server.on("/api/account", Reply::error(503, "later", "later"));
+    server.on(FULL, Reply::close());
+    let text = printed(&mut asking(&server, "api_report"));
+    assert!(text.contains(" Server later\n"), "{text}");
+    assert!(text.contains(" Transport\n"), "{text}");
+}
+
+#[test]
 fn the_demo_prints_what_the_documentation_shows() {
     let expected = include_str!("../../.ci/demo.txt").replace("\r\n", "\n");
     assert_eq!(printed(&mut program("demo")), expected);
@@ -970,8 +1029,24 @@ fn the_demo_serves_the_other_programs() {
     let mut line = || lines.next().unwrap().unwrap();
     let exports = [line(), line()].join(" ").replace("export ", "");
     let variables = exports.split(' ').map(|pair| pair.split_once('=').unwrap());
-    let (code, stdout, stderr) = run(program("list_users").envs(variables));
+    let listed = run(program("list_users").envs(variables.clone()));
+    let people = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/people.csv");
+    let synced = run(program("sync_users").envs(variables.clone()).arg(people));
+    let refused = ["MODE_API_TOKEN", "MODE_API_SECRET"].map(|variable| {
+        let mut program = program("check_access");
+        run(program.envs(variables.clone()).env(variable, "wrong"))
+    });
     demo.kill().unwrap();
     demo.wait().unwrap();
+    let (code, stdout, stderr) = listed;
     assert_eq!((code, stdout.lines().count(), &*stderr), (0, 8, ""));
+    let (code, stdout, stderr) = synced;
+    assert_eq!((code, &*stderr), (2, ""));
+    let shown = include_str!("../../.ci/demo.txt").replace("\r\n", "\n");
+    let command = "$ cargo run --example sync_users -- examples/people.csv\n";
+    assert!(shown.contains(&format!("{command}{stdout}\n")), "{stdout}");
+    for (code, stdout, stderr) in refused {
+        assert_eq!((code, &*stdout), (1, ""));
+        assert!(stderr.contains("401 unauthorized"), "{stderr}");
+    }
 }

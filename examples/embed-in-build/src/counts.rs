@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// How many members a workspace has, in total and in each state.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Counts {
     pub workspace: String,
     /// When Mode was asked, in seconds since 1970.

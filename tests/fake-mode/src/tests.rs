@@ -159,3 +159,29 @@ fn every_listing_has_the_same_members() {
     });
     assert_eq!(counted, [(states.map(|(_, count)| count), 1); 3]);
 }
+
+#[test]
+fn only_the_right_authorization_is_let_in() {
+    let status = |workspace: Workspace, header: &str| {
+        let server = FakeMode::start();
+        workspace.serve(&server);
+        let mut client = connect(&server);
+        let head = format!("GET /api/verify HTTP/1.1\r\n{header}\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        let mut start = [0; 12];
+        client.read_exact(&mut start).unwrap();
+        String::from_utf8_lossy(&start[9..]).into_owned()
+    };
+    let any = Workspace::new("acme", 1);
+    let one = any.clone().authorization("Basic right");
+    let cases = [
+        (&any, "", "401"),
+        (&any, "Authorization: Bearer right\r\n", "401"),
+        (&any, "Authorization: Basic any\r\n", "200"),
+        (&one, "", "401"),
+        (&one, "Authorization: Basic wrong\r\n", "401"),
+        (&one, "Authorization: Basic right\r\n", "200"),
+    ];
+    let statuses = cases.map(|(workspace, header, _)| status(workspace.clone(), header));
+    assert_eq!(statuses, cases.map(|(_, _, status)| status));
+}

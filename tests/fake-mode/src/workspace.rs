@@ -24,6 +24,7 @@ pub struct Workspace {
     name: String,
     members: usize,
     shape: Shape,
+    authorization: Option<String>,
 }
 
 /// How the memberships route answers.
@@ -42,12 +43,19 @@ impl Workspace {
             name: name.to_owned(),
             members,
             shape: Shape::Hal,
+            authorization: None,
         }
     }
 
     /// Default: [`Shape::Hal`].
     pub fn shape(mut self, shape: Shape) -> Workspace {
         self.shape = shape;
+        self
+    }
+
+    /// The only `Authorization` header that is let in. Default: any Basic one.
+    pub fn authorization(mut self, header: &str) -> Workspace {
+        self.authorization = Some(header.to_owned());
         self
     }
 
@@ -76,7 +84,7 @@ impl Workspace {
     /// Makes `server` answer as this workspace does to one of its workspace keys.
     ///
     /// The account route refuses such a key, as Mode does. The verify route links to the key's record, which links to
-    /// the user object of the first member. Without a Basic `Authorization` header, every route answers 401.
+    /// the user object of the first member. Without the right `Authorization` header, every route answers 401.
     pub fn serve(&self, server: &FakeMode) {
         let workspace = &self.name;
         let member = Member::new(1);
@@ -99,10 +107,17 @@ impl Workspace {
             (&memberships, Reply::json(200, self.memberships_json())),
             (&lite, Reply::json(200, self.lite_json())),
         ] {
+            let only = self.authorization.clone();
             server.route(target, move |request| {
-                match request.header("authorization") {
-                    Some(value) if value.starts_with("Basic ") => reply.clone(),
-                    _ => Reply::error(401, "unauthorized", "Authentication is required"),
+                let header = request.header("authorization").unwrap_or_default();
+                let is_right = match &only {
+                    Some(only) => header == only,
+                    None => header.starts_with("Basic "),
+                };
+                if is_right {
+                    reply.clone()
+                } else {
+                    Reply::error(401, "unauthorized", "The token or the secret is wrong")
                 }
             });
         }
