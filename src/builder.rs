@@ -207,7 +207,7 @@ impl ClientBuilder {
     /// ```no_run
     /// # use mode_analytics::ClientBuilder;
     /// let client = ClientBuilder::from_env()?
-    ///     .on_retry(|retry| eprintln!("{:?}: again in {:.1?}", retry.error(), retry.delay()))
+    ///     .on_retry(|retry| eprintln!("{:?}; in {:.1?}", retry.error(), retry.delay()))
     ///     .build()?;
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```

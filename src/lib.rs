@@ -124,7 +124,8 @@
 //!
 //! ```ignore
 //! let client = client.clone();
-//! let counts = tokio::task::spawn_blocking(move || client.membership_counts("acme")).await??;
+//! let task = move || client.membership_counts("acme");
+//! let counts = tokio::task::spawn_blocking(task).await??;
 //! ```
 //!
 //! # In a build script
