@@ -66,7 +66,8 @@ pub struct Verification {
 /// ```
 /// use mode_analytics::Membership;
 ///
-/// let ada: Membership = serde_json::from_str(r#"{"member_username": "ada", "state": "active"}"#)?;
+/// let row = r#"{"member_username": "ada", "state": "active"}"#;
+/// let ada: Membership = serde_json::from_str(row)?;
 /// assert!(ada.is_active());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -194,7 +195,8 @@ impl<'de> Deserialize<'de> for MembershipState {
 /// ```
 /// use mode_analytics::{Membership, MembershipCounts};
 ///
-/// let rows: Vec<Membership> = serde_json::from_str(r#"[{"state": "active"}, {"state": "invited"}]"#)?;
+/// let rows = r#"[{"state": "active"}, {"state": "invited"}]"#;
+/// let rows: Vec<Membership> = serde_json::from_str(rows)?;
 /// let counts: MembershipCounts = rows.iter().collect();
 /// assert_eq!((counts.total, counts.active, counts.by_state["invited"]), (2, 1, 1));
 /// # Ok::<(), serde_json::Error>(())
