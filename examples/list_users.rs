@@ -28,10 +28,11 @@ Options:
 const COLUMNS: &str =
     "member_username,state,member_token,name,email,admin,invited,managed_by_scim,activated_at";
 
+type Print = fn(&[Membership]) -> Result<String>;
+
 fn main() -> ExitCode {
     support::run(HELP, |mut arguments| {
-        let mut print: Option<fn(&[Membership]) -> Result<String>> = None;
-        let (mut state, mut workspace) = (None, None);
+        let (mut print, mut state, mut workspace) = (None::<Print>, None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("json") if print.is_none() => print = Some(support::json),
