@@ -268,6 +268,12 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ),
         ("{}", "missing field `_embedded` at line 1 column 2", OTHER),
         (
+            r#""x""#,
+            "unexpected JSON: expected an array of memberships or an object with `_embedded` at \
+             line 1 column 3",
+            OTHER,
+        ),
+        (
             r#"[{"state": "active", "admin": "ada@example.com"}]"#,
             "unexpected JSON: expected a boolean at line 1 column 47, in row 1",
             OTHER,

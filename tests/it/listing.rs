@@ -906,3 +906,17 @@ fn an_identity_that_cannot_be_read_never_fails_a_count() {
         assert_eq!((counts.total, server.targets().len()), (30, 2));
     });
 }
+
+#[test]
+fn counters_and_links_count_only_at_the_top_of_a_page() {
+    let cases = [
+        r#""pagination": {"total_pages": 3}"#,
+        r#""_links": {"next_page": {"href": "/x"}}"#,
+    ];
+    each(cases, |inner| {
+        let rows = rows(0..2);
+        let body = format!(r#"{{"_embedded": {{{inner}, "memberships": [{rows}]}}}}"#);
+        let server = serving(Reply::json(200, body));
+        assert_eq!(listed(&server), Ok(2));
+    });
+}
