@@ -24,7 +24,8 @@ impl Client {
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
         let builder = Self::builder(credentials);
-        let origin = Origin::new("https", "app.mode.com", "app.mode.com");
+        let host = Self::DEFAULT_BASE_URL.trim_start_matches("https://");
+        let origin = Origin::new("https", host, host);
         let transport = Transport::new(&builder.credentials, origin, builder.settings);
         Self(Arc::new(transport))
     }

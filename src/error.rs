@@ -188,8 +188,8 @@ impl Error {
         self.0.attempts
     }
 
-    /// Returns whether the same call may well succeed later. It is true for the statuses and the
-    /// broken connections that are also retried.
+    /// Returns whether the same call may well succeed later. It is true for everything that is also
+    /// retried: some statuses, broken connections and timeouts.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.is_retryable

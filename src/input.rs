@@ -1,4 +1,5 @@
-//! What is allowed as a base URL, as a path, as the name of a workspace, and in a header. Pure.
+//! What is allowed as a base URL, as a path, as the name of a workspace, and in a header, and which
+//! hosts a `NO_PROXY` list covers. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -53,7 +53,7 @@ pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })
 }
 
-/// Overwrites all texts and numbers in some JSON, but for the names of fields.
+/// Overwrites all strings and numbers in some JSON, except the names of fields.
 fn mask(json: &str) -> String {
     let json = json.replace(r"\\", "xx").replace("\\\"", "xx");
     let parts: Vec<&str> = json.split('"').collect();
@@ -81,7 +81,7 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
     let position = format!(" at line {line} column {column}");
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
-    // One of the caller's types may have made the position up.
+    // One of the caller's types may have made up the position.
     let place = line
         .checked_sub(1)
         .and_then(|line| body.split(|b| *b == b'\n').nth(line));

@@ -268,7 +268,7 @@ fn read_digests(body: &[u8]) -> Vec<u64> {
     let mut named: Listing<Vec<Vec<u64>>> = Listing::default();
     let mut whole: Listing<Vec<u64>> = Listing::default();
     let is_named = named.read(body).is_ok();
-    // A field that rows have alike which differ in another of these fields identifies nobody.
+    // A field identifies nobody if rows share it and differ in another of these fields.
     let mut owners = HashMap::new();
     let mut shared = HashSet::new();
     for row in &named.rows {

@@ -24,9 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ERROR_BYTES: u64 = 65_536;
 /// How long reading the body of an error response may take at most.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(2);
-/// A request gets a time limit of its own only if it is shorter than the agent's limit by at least
-/// this much. Such a limit keeps ureq from caching its TLS configuration, so a client's first request
-/// does not have one.
+/// A request gets a time limit of its own only if it is this much, or a twentieth, below the agent's.
+/// Such a limit keeps ureq from caching its TLS configuration, so a client's first request has none.
 const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 /// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
 /// connect again.
@@ -155,15 +154,15 @@ impl Transport {
         let start = Instant::now();
         let request = self.agent.get(format!("{}{path}", self.origin.url));
         let request = request.header(header::AUTHORIZATION, &self.authorization);
-        let mut limit = self.settings.attempt_timeout;
-        let has_own_limit = time_left + TIME_THAT_MATTERS.min(limit / 20) <= limit;
-        limit = if has_own_limit { time_left } else { limit };
+        let usual = self.settings.attempt_timeout;
+        let has_own_limit = time_left + TIME_THAT_MATTERS.min(usual / 20) <= usual;
+        let limit = if has_own_limit { time_left } else { usual };
         let call = move || match has_own_limit {
             true => request.config().timeout_global(Some(limit)).build().call(),
             false => request.call(),
         };
         let response = match self.proxy {
-            // ureq gives a proxy any time for its answer to CONNECT.
+            // ureq does not limit the time that a proxy takes to answer CONNECT.
             Some(_) => within(limit, call),
             None => call(),
         };
@@ -361,7 +360,7 @@ fn altered(what: &str) -> Error {
     Error::unreadable(what).with_advice("something in between has changed the response")
 }
 
-/// Calls `call` in a thread of its own, and waits for it no longer than `limit`.
+/// Calls `call` in a separate thread, and waits for it no longer than `limit`.
 fn within(
     limit: Duration,
     call: impl FnOnce() -> Result<Response<Body>, ureq::Error> + Send + 'static,
