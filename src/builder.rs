@@ -73,7 +73,7 @@ impl Client {
                 max_response_bytes: 256 * 1024 * 1024,
                 user_agent: concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")).into(),
                 system_roots: false,
-                on_retry: None,
+                on_retry: Arc::new(|_| {}),
             },
         }
     }
@@ -213,7 +213,7 @@ impl ClientBuilder {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn on_retry(mut self, f: impl Fn(&Retry<'_>) + Send + Sync + 'static) -> Self {
-        self.settings.on_retry = Some(Arc::new(f));
+        self.settings.on_retry = Arc::new(f);
         self
     }
 

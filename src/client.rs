@@ -1,15 +1,17 @@
-//! [`Client`], which has one method for each endpoint, and the call that each of them makes.
+//! [`Client`], which has one method for each endpoint, and the retries that each of them shares.
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::input;
-use crate::json::{self, Linked, Object};
+use crate::json;
 use crate::listing::{Listing, Rows};
 use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
@@ -18,6 +20,7 @@ use crate::transport::Transport;
 /// The end of a listing's path, for its full form and for its lite form.
 const FULL: &str = "";
 const LITE: &str = "/lite";
+const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
 /// A blocking client for the Mode REST API.
 ///
@@ -73,7 +76,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn verify(&self) -> Result<Verification> {
-        Call::start(self)?.get("/api/verify", object)
+        self.fetch("/api/verify", self.start()?, |body| json::read(&body?))
     }
 
     /// Returns the user that the key belongs to: `GET /api/account`.
@@ -95,23 +98,23 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn account(&self) -> Result<Account> {
-        let call = Call::start(self)?;
-        let refused = match call.get("/api/account", object) {
+        let deadline = self.start()?;
+        let refused = match self.fetch("/api/account", deadline, |body| json::read(&body?)) {
             Err(error) if error.status() == Some(400) => error,
             other => return other,
         };
         let mut path = String::from("/api/verify");
         for link in ["self", "member"] {
-            let Linked { links } = call.get(&path, object)?;
-            let href = links.href(link);
+            let Linked { links } = self.fetch(&path, deadline, |body| json::read_any(&body?))?;
+            let href = links.pointer(&format!("/{link}/href"));
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
-            let Some(href) = href.filter(is_usable) else {
+            let Some(href) = href.and_then(Value::as_str).filter(is_usable) else {
                 let advice = "this key does not belong to a member: verify() says what it opens";
                 return Err(refused.with_advice(advice));
             };
             path = href.into();
         }
-        call.get(&path, object)
+        self.fetch(&path, deadline, |body| json::read(&body?))
     }
 
     /// Returns all members of a workspace: `GET /api/{workspace}/memberships`, with all of its pages.
@@ -139,7 +142,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn memberships(&self, workspace: &str) -> Result<Vec<Membership>> {
-        self.list(workspace, &[FULL, LITE])
+        self.list(workspace, FULL)
     }
 
     /// Returns all members of a workspace with their names and e-mail addresses:
@@ -162,7 +165,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn memberships_lite(&self, workspace: &str) -> Result<Vec<Membership>> {
-        self.list(workspace, &[LITE])
+        self.list(workspace, LITE)
     }
 
     /// Returns how many members a workspace has, in total and in each state.
@@ -181,7 +184,7 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn membership_counts(&self, workspace: &str) -> Result<MembershipCounts> {
-        self.list(workspace, &[FULL, LITE])
+        self.list(workspace, FULL)
     }
 
     /// Returns the response to any other GET, one page at a time.
@@ -203,44 +206,82 @@ impl Client {
     /// ```
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         input::check_path(path, &self.0.redactor)?;
-        Call::start(self)?.get(path, json::read_foreign)
+        self.fetch(path, self.start()?, |body| json::read_foreign(&body?))
     }
 
-    /// Reads the first of these forms of the listing that exists, with all of its pages.
-    fn list<R: Rows>(&self, workspace: &str, forms: &[&str]) -> Result<R> {
-        let path = input::memberships(workspace, &self.0.redactor)?;
-        let call = Call::start(self)?;
-        let mut missing = None;
-        for form in forms {
-            let path = format!("{path}{form}");
-            let mut listing = Listing::default();
-            let mut next = match call.get(&path, |body| listing.add(body)) {
-                Err(error) if error.status() == Some(404) => {
-                    missing = missing.or(Some(error));
-                    continue;
-                }
-                first => first?,
+    /// Reads all pages of a listing. If it does not exist, reads its lite form, unless that was wanted.
+    fn list<R: Rows>(&self, workspace: &str, form: &str) -> Result<R> {
+        let base = input::memberships(workspace, &self.0.redactor)?;
+        let deadline = self.start()?;
+        let is_missing = |error: &Error| error.status() == Some(404);
+        let mut listing = Listing::default();
+        let mut path = format!("{base}{form}");
+        let mut next = self.fetch(&path, deadline, |body| listing.add(body));
+        if form == FULL && next.as_ref().is_err_and(is_missing) {
+            path = format!("{base}{LITE}");
+            next = match self.fetch(&path, deadline, |body| listing.add(body)) {
+                Err(error) if is_missing(&error) => next,
+                lite => lite,
             };
-            while let Some(page) = next {
-                let path = format!("{path}?page={page}");
-                next = match call.get(&path, |body| listing.add(body)) {
-                    Err(error) if error.status() == Some(404) => listing.end_at(error)?,
-                    further => further?,
-                };
-            }
-            return Ok(listing.rows);
         }
-        let missing = missing.unwrap_or_else(|| ErrorKind::NotFound.into());
-        let advice = "check the workspace name, the one in app.mode.com/<workspace>";
-        match missing.kind() {
-            ErrorKind::NotFound => Err(missing.with_advice(advice)),
-            _ => Err(missing),
+        let mut next = next.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => error.with_advice(WORKSPACE_ADVICE),
+            _ => error,
+        })?;
+        while let Some(page) = next {
+            let path = format!("{path}?page={page}");
+            next = self.fetch(&path, deadline, |body| listing.add(body))?;
+        }
+        Ok(listing.rows)
+    }
+
+    /// Starts a call. Returns its deadline, which all of its requests share.
+    fn start(&self) -> Result<Instant> {
+        self.0.check()?;
+        Ok(Instant::now() + self.0.settings.timeout)
+    }
+
+    /// GETs `path`, with retries, and reads the body of the response. A request whose response cannot
+    /// be read is not sent again.
+    fn fetch<T, F>(&self, path: &str, deadline: Instant, mut read: F) -> Result<T>
+    where
+        F: FnMut(Result<Vec<u8>>) -> Result<T>,
+    {
+        let settings = &self.0.settings;
+        let time_left = || deadline.saturating_duration_since(Instant::now());
+        let mut attempts = 0_u32;
+        loop {
+            let retries = attempts;
+            let limit = time_left();
+            attempts = attempts.saturating_add(u32::from(!limit.is_zero()));
+            let mut failure = match read(self.0.attempt(path, limit)) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let path = path.split('?').next().unwrap_or_default();
+            let request = format!("GET {}: ", self.0.redactor.clean(path));
+            failure.0.text.insert_str(0, &request);
+            failure.0.attempts = attempts;
+            let fraction = retry::random_fraction();
+            let wait = settings.policy.wait(&failure, retries, fraction);
+            let Some(delay) = wait.filter(|delay| *delay < time_left()) else {
+                return Err(failure);
+            };
+            let error = &failure;
+            (settings.on_retry)(&Retry { delay, error });
+            // `on_retry` took time, too.
+            if delay >= time_left() {
+                return Err(failure);
+            }
+            thread::sleep(delay);
         }
     }
 }
 
-fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    json::read(body).map(|Object(fields)| fields)
+#[derive(Deserialize)]
+struct Linked {
+    #[serde(default, rename = "_links")]
+    links: Value,
 }
 
 impl fmt::Debug for Client {
@@ -248,58 +289,5 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.0.origin.url)
             .finish_non_exhaustive()
-    }
-}
-
-/// One call. All requests that are made for it share its deadline.
-struct Call<'a> {
-    client: &'a Client,
-    deadline: Instant,
-}
-
-impl<'a> Call<'a> {
-    fn start(client: &'a Client) -> Result<Self> {
-        client.0.check()?;
-        let deadline = Instant::now() + client.0.settings.timeout;
-        Ok(Self { client, deadline })
-    }
-
-    /// GETs `path`, with retries, and reads the body of the response. A request whose response cannot
-    /// be read is not sent again.
-    fn get<T>(&self, path: &str, mut read: impl FnMut(&[u8]) -> Result<T>) -> Result<T> {
-        let transport = &self.client.0;
-        let settings = &transport.settings;
-        let mut attempts = 0_u32;
-        loop {
-            let time_left = self.time_left();
-            let retries = attempts;
-            attempts = attempts.saturating_add(u32::from(!time_left.is_zero()));
-            let body = transport.attempt(path, time_left);
-            let mut error = match body.and_then(|body| read(&body)) {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let path = path.split('?').next().unwrap_or_default();
-            error.0.request = format!("GET {}: ", transport.redactor.clean(path));
-            error.0.attempts = attempts;
-            let fraction = retry::random_fraction();
-            let wait = settings.policy.wait(&error, retries, fraction);
-            let Some(delay) = wait.filter(|delay| *delay < self.time_left()) else {
-                return Err(error);
-            };
-            if let Some(on_retry) = &settings.on_retry {
-                let error = &error;
-                on_retry(&Retry { delay, error });
-            }
-            // `on_retry` took time, too.
-            if delay >= self.time_left() {
-                return Err(error);
-            }
-            thread::sleep(delay);
-        }
-    }
-
-    fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
     }
 }

@@ -1,7 +1,6 @@
 //! [`Credentials`]: what they may contain, and the header that they become.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -47,8 +46,8 @@ impl Credentials {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(token: impl Into<String>, secret: impl Into<String>) -> Result<Self> {
-        let token = check("token", token.into())?;
-        let secret = check("secret", secret.into())?;
+        let token = check("the token", token.into())?;
+        let secret = check("the secret", secret.into())?;
         Ok(Self { token, secret })
     }
 
@@ -68,8 +67,8 @@ impl Credentials {
         let read = |variable| env::var_os(variable).filter(|value| !value.is_empty());
         let missing = match (read(TOKEN), read(SECRET)) {
             (Some(token), Some(secret)) => {
-                let token = check_variable("token", TOKEN, token)?;
-                let secret = check_variable("secret", SECRET, secret)?;
+                let token = check(TOKEN, token.to_string_lossy().into())?;
+                let secret = check(SECRET, secret.to_string_lossy().into())?;
                 return Ok(Self { token, secret });
             }
             (None, Some(_)) => TOKEN,
@@ -94,23 +93,17 @@ impl Credentials {
 
 /// Returns the value if it is fit to be the token or the secret.
 fn check(name: &str, value: String) -> Result<String> {
+    let is_secret = name == SECRET || name == "the secret";
     let fault = match &*value {
         "" => "is empty",
         it if it.ends_with(['\n', '\r']) => "ends with a newline: trim it",
         it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
         it if it.contains(char::is_control) => "contains a control character",
-        it if name == "token" && it.contains(':') => "must not contain `:`",
+        it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode",
+        it if !is_secret && it.contains(':') => "must not contain `:`",
         _ => return Ok(value),
     };
-    Err(Error::invalid_input(format!("the {name} {fault}")))
-}
-
-/// Does the same for the value of an environment variable. An error names the variable.
-fn check_variable(name: &str, variable: &str, value: OsString) -> Result<String> {
-    let Ok(value) = value.into_string() else {
-        return Err(Error::invalid_input(format!("{variable} is not Unicode")));
-    };
-    check(name, value).map_err(|error| error.with_advice(format!("correct {variable}")))
+    Err(Error::invalid_input(format!("{name} {fault}")))
 }
 
 impl fmt::Debug for Credentials {

@@ -1,6 +1,5 @@
 //! [`Error`], [`ErrorKind`], and the advice for each kind.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -35,10 +34,8 @@ pub struct Error(pub(crate) Box<Inner>);
 
 pub(crate) struct Inner {
     kind: ErrorKind,
-    /// The method and the path, without the query.
-    pub(crate) request: String,
     pub(crate) text: String,
-    advice: Cow<'static, str>,
+    advice: String,
     pub(crate) status: Option<u16>,
     pub(crate) api_id: Option<String>,
     pub(crate) api_message: Option<String>,
@@ -107,7 +104,7 @@ impl ErrorKind {
             Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",
             Self::Transport => "check the network and the proxy variables",
             Self::Tls => "check the base URL, this machine's clock, and anything in between",
-            Self::Timeout => "try again later, or raise the timeout",
+            Self::Timeout => "check the network and the base URL, or raise the timeout",
             Self::BadRequest => "Mode refuses this request as it is: check what it asks for",
             Self::Unauthorized => "check the token and the secret",
             Self::Forbidden => "the key lacks permission for this: ask an administrator",
@@ -140,9 +137,7 @@ impl fmt::Display for ErrorKind {
 /// It is retryable if the kind usually is: `Transport`, `Timeout`, `RateLimited` and `Server`.
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        use ErrorKind::{RateLimited, Server, Timeout, Transport};
-        let is_retryable = matches!(kind, Transport | Timeout | RateLimited | Server);
-        Self::new(kind, kind.to_string()).retryable(is_retryable)
+        Self::new(kind, kind.to_string())
     }
 }
 
@@ -195,11 +190,11 @@ impl Error {
         self.0.is_retryable
     }
 
-    /// An error with the usual advice for its kind.
+    /// An error with what is usual for its kind: its advice, and whether it is retryable.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        use ErrorKind::{RateLimited, Server, Timeout, Transport};
         Self(Box::new(Inner {
             kind,
-            request: String::new(),
             text: text.into(),
             advice: kind.advice().into(),
             status: None,
@@ -207,7 +202,7 @@ impl Error {
             api_message: None,
             retry_after: None,
             attempts: 0,
-            is_retryable: false,
+            is_retryable: matches!(kind, Transport | Timeout | RateLimited | Server),
             source: None,
         }))
     }
@@ -223,7 +218,7 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, text).with_advice("")
     }
 
-    pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = advice.into();
         self
     }
@@ -234,7 +229,7 @@ impl Error {
     }
 
     fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0.request, self.0.text)?;
+        f.write_str(&self.0.text)?;
         cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
         match &*self.0.advice {
             "" => Ok(()),
@@ -260,13 +255,5 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|error| error as _)
-    }
-}
-
-/// Writes a time for people to read, with at most one decimal.
-pub(crate) fn seconds(time: Duration) -> String {
-    match time.as_millis() {
-        millis @ 0..1000 => format!("{} ms", millis.max(1)),
-        millis => format!("{} s", (millis as f64 / 100.0).round() / 10.0),
     }
 }

@@ -84,9 +84,7 @@ pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
     let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
     let mut segments = decoded.split('/').skip(1);
     let fault = match target {
-        it if !it.bytes().all(is_plain) => {
-            "must be printable ASCII without space, quotation marks, `#`, `<`, `>` and `\\`"
-        }
+        it if !it.bytes().all(is_plain) => "must be printable ASCII without blanks or \"#<>\\`",
         it if it.len() > MAX_HEADER => "must not be longer than 8192 characters",
         it if !it.starts_with("/api/") => "must start with /api/",
         _ if segments.any(is_odd) => "must not have an empty, `.` or `..` segment",
@@ -107,24 +105,22 @@ pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
     Err(Error::invalid_input(text))
 }
 
+fn without_brackets(host: &str) -> &str {
+    host.trim_matches(['[', ']']).trim_end_matches('.')
+}
+
 /// Returns whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` all mean
 /// the same.
 pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
-    let host = host.trim_matches(['[', ']']).trim_end_matches('.');
+    let host = without_brackets(host);
     let is_address = host.parse::<IpAddr>().is_ok();
-    list.to_ascii_lowercase()
-        .split(',')
-        .map(str::trim)
-        .any(|entry| {
-            if entry == "*" {
-                return true;
-            }
-            let entry = entry.trim_matches(['[', ']']).trim_end_matches('.');
-            let domain = entry.strip_prefix('*').unwrap_or(entry);
-            let domain = domain.strip_prefix('.').unwrap_or(domain);
-            let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
-            parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
-        })
+    let list = list.to_ascii_lowercase();
+    list.split(',').map(str::trim).any(|entry| {
+        let domain = entry.strip_prefix('*').unwrap_or(entry);
+        let domain = without_brackets(domain.strip_prefix('.').unwrap_or(domain));
+        let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
+        entry == "*" || parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
+    })
 }
 
 #[cfg(test)]

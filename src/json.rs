@@ -1,22 +1,20 @@
 //! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::error::{Error, Result};
 
-/// Reads a whole body into a type of this crate.
-pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T> {
-    read_with(body, PhantomData)
+/// Reads the object that is the whole body into a type of this crate.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    read_with(body, PhantomData).map(|Object(fields)| fields)
 }
 
 /// Reads a whole body into what `seed` makes of it. Its types must belong to this crate, because the
@@ -28,43 +26,56 @@ pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> 
     value.map_err(|error| decode_error(body, &error, |_| true))
 }
 
-/// Reads a whole body into a type of the caller's. Its errors may quote the body, so what they say is
-/// shown only if they say it of a body without values, too, or if no value contains a word of it.
+/// Returns the body in a form that is safe to read into `Value`: no string starts with `$`. If another
+/// crate switches on serde_json's `raw_value`, a key that starts with it can make `Value` read a text
+/// within the text, and so on, until the stack overflows.
+pub(crate) fn without_markers(body: &[u8]) -> Result<String> {
+    let text = as_text(body)?.replace("\"$", "\" $");
+    Ok(text.replace(r#""\u0024"#, r#"" \u0024"#))
+}
+
+/// Reads the object that is the whole body into a type of this crate that contains `Value`.
+pub(crate) fn read_any<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    read(without_markers(body)?.as_bytes())
+}
+
+/// Reads a whole body into a type of the caller's. Its errors may quote the body, so their words are
+/// shown only if they stay the same when all values that share a word with them are overwritten.
 pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let text = as_text(body)?;
-    serde_json::from_str(text).map_err(|error| {
-        let without_values = serde_json::from_str::<T>(&mask(text)).err();
-        let said = without_values.map(|error| error.to_string());
-        let said = said.unwrap_or_default();
-        // A type may change the case of what it quotes.
-        let text = text.to_lowercase();
-        let is_absent = |word: &str| {
-            let keys = text.matches(&format!("{word}\":")).count();
-            word.is_empty() || word == "a" || text.matches(word).count() == keys
-        };
+    serde_json::from_str(as_text(body)?).map_err(|error| {
+        let text = without_markers(body).unwrap_or_default();
         let is_shown = |words: &str| {
-            let lower = words.to_lowercase();
-            let mut lower = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
-            // An escape may hide a word.
-            said.contains(words) || text.is_ascii() && !text.contains("\\u") && lower.all(is_absent)
+            let mut value = serde_json::from_str(&text).unwrap_or_default();
+            overwrite(&mut value, &words.to_lowercase());
+            let again = serde_json::from_value::<T>(value);
+            again.is_err_and(|error| error.to_string().contains(words))
         };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
 }
 
-/// Overwrites all strings and numbers in some JSON, except the names of fields.
-fn mask(json: &str) -> String {
-    let json = json.replace(r"\\", "xx").replace("\\\"", "xx");
-    let parts: Vec<&str> = json.split('"').collect();
-    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let is_key = |after: &&str| after.trim_start().starts_with(':');
-    let masked = parts.iter().enumerate().map(|(n, part)| match n % 2 {
-        0 => part.replace(|c: char| c.is_ascii_digit(), "1"),
-        _ if is_name(part) && parts.get(n + 1).is_some_and(is_key) => part.to_string(),
-        _ => "x".repeat(part.len()),
-    });
-    masked.collect::<Vec<String>>().join("\"")
+/// Overwrites the strings and numbers that contain one of these words, which are in lower case. Of an
+/// object, it removes the fields whose names may be data, too.
+fn overwrite(value: &mut Value, words: &str) {
+    let has_word = |text: &str| {
+        let text = text.to_lowercase();
+        let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word.len() > 1 && text.contains(word))
+    };
+    match value {
+        Value::String(text) if has_word(text) => *text = "x".into(),
+        Value::Number(number) if has_word(&number.to_string()) => *number = 1.into(),
+        Value::Array(items) => items.iter_mut().for_each(|item| overwrite(item, words)),
+        Value::Object(fields) => {
+            let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            fields.retain(|name, _| is_name(name));
+            fields
+                .values_mut()
+                .for_each(|value| overwrite(value, words));
+        }
+        _ => {}
+    }
 }
 
 fn as_text(body: &[u8]) -> Result<&str> {
@@ -82,11 +93,8 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     // One of the caller's types may have made up the position.
-    let place = line
-        .checked_sub(1)
-        .and_then(|line| body.split(|b| *b == b'\n').nth(line));
-    let is_real = place.is_some_and(|line| column <= line.len() + 1);
-    let position = if is_real { &*position } else { "" };
+    let is_in_body = line.saturating_add(column) <= body.len() + 1;
+    let position = if is_in_body { &*position } else { "" };
     let missing = words.strip_prefix("missing field ");
     let expected = words.rsplit_once(", expected ");
     let what: String = match (error.classify(), missing, expected) {
@@ -115,7 +123,6 @@ pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// An object that is read into `T`. Without this wrapper, a derived `Deserialize` would also accept
 /// an array of the fields.
-#[derive(Default)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -138,118 +145,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// The links of any object.
-#[derive(Deserialize)]
-pub(crate) struct Linked {
-    #[serde(default, rename = "_links")]
-    pub(crate) links: Json,
-}
-
-/// Any JSON. `serde_json::Value` would not be safe: if another crate switches on serde_json's
-/// `raw_value`, a response of 20 kB overflows the stack with it.
-#[derive(Default, Hash)]
-pub(crate) enum Json {
-    #[default]
-    Null,
-    /// A string or a whole number.
-    Plain(String),
-    /// A fraction or a boolean.
-    Other(String),
-    Array(Vec<Json>),
-    Object(BTreeMap<String, Json>),
-}
-
-impl Json {
-    /// The field of an object.
-    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
-        match self {
-            Self::Object(fields) => fields.get(name),
-            _ => None,
+/// Writes JSON for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
+pub(crate) fn words(json: &Value) -> String {
+    match json {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("{name}: {}", words(value));
+            fields.iter().map(field).collect::<Vec<_>>().join("; ")
         }
-    }
-
-    /// The text of a whole number or of a string that is not blank.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Plain(text) if !text.trim().is_empty() => Some(text),
-            _ => None,
-        }
-    }
-
-    fn number(text: &str) -> Self {
-        let is_whole = text.parse::<u64>().is_ok() || text.parse::<i64>().is_ok();
-        let json = if is_whole { Self::Plain } else { Self::Other };
-        json(text.into())
-    }
-
-    /// The `href` of the link with this name, in HAL's notation.
-    pub(crate) fn href(&self, link: &str) -> Option<&str> {
-        self.get(link)?.get("href")?.text()
-    }
-
-    /// Writes it for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
-    pub(crate) fn words(&self) -> String {
-        match self {
-            Self::Null => String::new(),
-            Self::Plain(text) | Self::Other(text) => text.clone(),
-            Self::Array(items) => items.iter().map(Self::words).collect::<Vec<_>>().join(", "),
-            Self::Object(fields) => {
-                let field = |(name, value): (&String, &Self)| format!("{name}: {}", value.words());
-                fields.iter().map(field).collect::<Vec<_>>().join("; ")
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any)
-    }
-}
-
-struct Any;
-
-impl<'de> Visitor<'de> for Any {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Plain(text.into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
-        Ok(Json::Plain(number.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
-        Ok(Json::Plain(number.to_string()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
-        Ok(Json::Other(number.to_string()))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Json, E> {
-        Ok(Json::Other(truth.to_string()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Json, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Json::Array)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Json, A::Error> {
-        let fields = BTreeMap::deserialize(MapAccessDeserializer::new(entries))?;
-        // If another crate has switched on `arbitrary_precision`, this is how a number arrives.
-        if let Some(Json::Plain(number)) = fields.get("$serde_json::private::Number") {
-            return Ok(Json::number(number));
-        }
-        Ok(Json::Object(fields))
+        other => other.to_string(),
     }
 }

@@ -151,6 +151,7 @@
 //! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it
 //! does not log the credentials. At `trace`, it logs every byte that is sent, including the
 //! `Authorization` header, so keep `ureq_proto=debug` in your filter.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -179,7 +180,3 @@ pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};
 pub use model::{Account, Membership, MembershipCounts, MembershipState, Verification};
 pub use retry::Retry;
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -1,15 +1,16 @@
 //! Turns the bytes of a listing into rows or counts, and finds out which page comes next. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, Visitor};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Unexpected};
+use serde::de::{MapAccess, SeqAccess, Unexpected};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{self, Json, Object, Text};
+use crate::json::{self, Object, Text};
 use crate::model::{Membership, MembershipCounts};
 
 /// How many rows Mode puts on a page. Some of its collections have pages of this size that carry
@@ -45,41 +46,23 @@ impl Rows for MembershipCounts {
     }
 }
 
-/// The fields that tell members apart. The first of them that a row has, and does not share with
-/// another member on its page, is its identity.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Identity {
-    member_token: Json,
-    #[serde(rename = "_links")]
-    links: Json,
-    member_username: Json,
-    username: Json,
-    email: Json,
-}
-
-impl Rows for Vec<Vec<u64>> {
-    type Row<'de> = Object<Identity>;
-
-    fn push(&mut self, Object(row): Object<Identity>) {
-        let name = row.member_username.text().or(row.username.text());
-        let link = row.links.href("self");
-        let fields = [row.member_token.text(), link, name, row.email.text()];
-        let fields = fields.into_iter().enumerate();
-        let present = fields.filter(|(_, text)| text.is_some());
-        self.push(present.map(digest).collect());
-    }
-}
-
-/// The identity of rows without such a field: everything that they say, except their links.
+/// The identities of the rows: digests of the first field of these that a row has or, if it has none of
+/// them, of everything that it says beside its links.
 impl Rows for Vec<u64> {
-    type Row<'de> = Json;
+    type Row<'de> = Value;
 
-    fn push(&mut self, mut row: Json) {
-        if let Json::Object(fields) = &mut row {
+    fn push(&mut self, mut row: Value) {
+        let text = |path| row.pointer(path).and_then(Value::as_str);
+        let text = |path| text(path).filter(|text| !text.trim().is_empty());
+        let name = text("/member_username").or(text("/username"));
+        let (token, link) = (text("/member_token"), text("/_links/self/href"));
+        let fields = [token, link, name, text("/email")];
+        let named = fields.iter().enumerate().find(|(_, text)| text.is_some());
+        let named = named.map(digest);
+        if let Some(fields) = row.as_object_mut() {
             fields.remove("_links");
         }
-        self.push(digest(row));
+        self.push(named.unwrap_or_else(|| digest(row)));
     }
 }
 
@@ -93,10 +76,17 @@ struct Counters {
     total_count: Option<u64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct PageLinks {
-    #[serde(default)]
-    next_page: Json,
+    next_page: Option<Link>,
+}
+
+/// A link to a page. To be safe, one in an unknown form counts, too: its page may exist.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Link {
+    Nowhere { href: () },
+    Somewhere(IgnoredAny),
 }
 
 /// Where the rows are in a whole page, unless the page is an array.
@@ -117,11 +107,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.len() {
-            2 => "an array of memberships or an object with `_embedded`",
-            1 => "an object with `memberships`",
-            _ => "an array of memberships",
-        })
+        f.write_str("an array of memberships or an object with `_embedded.memberships`")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
@@ -134,7 +120,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
             let repeated = listing.repeated.get(listing.rows_read);
             if repeated.or(listing.repeated.last()) != Some(&true) {
                 listing.rows.push(row);
-                listing.newcomers += 1;
+                listing.members += 1;
             }
             listing.rows_read += 1;
         }
@@ -162,10 +148,9 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
                 }
                 "_links" if is_whole_page => {
                     let links: Option<Object<PageLinks>> = fields.next_value()?;
-                    let Object(PageLinks { next_page }) = links.unwrap_or_default();
-                    // To be safe, a link that is not an object counts, too: its page may exist.
-                    let target = next_page.get("href").unwrap_or(&next_page);
-                    listing.has_next_link = !matches!(target, Json::Null);
+                    let next = links.and_then(|Object(links)| links.next_page);
+                    listing.has_next_link =
+                        !matches!(next, None | Some(Link::Nowhere { href: () }));
                 }
                 _ => drop(fields.next_value::<IgnoredAny>()?),
             }
@@ -187,7 +172,6 @@ pub(crate) struct Listing<R> {
     /// Which rows of the current page were on an earlier one.
     repeated: Vec<bool>,
     rows_read: usize,
-    newcomers: usize,
     is_in_row: bool,
     has_next_link: bool,
 }
@@ -195,36 +179,42 @@ pub(crate) struct Listing<R> {
 impl<R: Rows> Listing<R> {
     /// Adds the next page. Returns the number of the page to request after it, or `None` if the
     /// listing is complete.
-    pub(crate) fn add(&mut self, body: &[u8]) -> Result<Option<u64>> {
-        let digests = (self.page > 0).then(|| read_digests(body));
-        let repeated = digests.iter().flatten().map(|it| self.earlier.contains(it));
+    pub(crate) fn add(&mut self, body: Result<Vec<u8>>) -> Result<Option<u64>> {
+        let is_counted = self.total_pages.or(self.total_count).is_some();
+        let body = match body {
+            Err(error) if self.page == 0 || error.status() != Some(404) => return Err(error),
+            Err(_) if is_counted => return Err(self.incomplete()),
+            // If there are no counters, a 404 of Mode's own ends the listing.
+            Err(error) if error.api_id() == Some("not_found") => return Ok(None),
+            body => &body?,
+        };
+        let known = (self.page > 0).then(|| identities(body));
+        let repeated = known.iter().flatten().map(|it| self.earlier.contains(it));
         self.repeated = repeated.collect();
+        let members = self.members;
         self.read(body)?;
-        self.members += self.newcomers as u64;
+        let has_newcomers = self.members > members;
         self.page += 1;
 
         let has_all = self.total_count.is_some_and(|total| self.members >= total);
         let has_sign_of_more = self.has_next_link || self.rows_read == PAGE_SIZE;
         let is_before_end = |pages| self.page < pages;
         let more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
-        if more && self.newcomers > 0 {
-            let digests = digests.unwrap_or_else(|| read_digests(body));
-            self.earlier.extend(digests);
+        if more && has_newcomers {
+            let known = known.unwrap_or_else(|| identities(body));
+            self.earlier.extend(known);
             return Ok(Some(self.page + 1));
         }
-        let is_all_old = self.rows_read > 0 && self.newcomers == 0;
-        let is_incomplete = match self.total_count {
-            Some(_) => !has_all,
-            None => self.total_pages.is_some() && (more || is_all_old),
-        };
-        match is_incomplete {
-            true => Err(self.incomplete()),
-            false => Ok(None),
+        let is_all_old = self.rows_read > 0 && !has_newcomers;
+        match self.total_count {
+            Some(_) if !has_all => Err(self.incomplete()),
+            None if self.total_pages.is_some() && (more || is_all_old) => Err(self.incomplete()),
+            _ => Ok(None),
         }
     }
 
     fn read(&mut self, body: &[u8]) -> Result<()> {
-        (self.rows_read, self.newcomers, self.has_next_link) = (0, 0, false);
+        (self.rows_read, self.has_next_link) = (0, false);
         json::read_with(body, Reader(PATH, self)).map_err(|mut error| {
             if self.is_in_row {
                 error.0.text += &format!(", in row {}", self.rows_read + 1);
@@ -233,57 +223,21 @@ impl<R: Rows> Listing<R> {
         })
     }
 
-    /// Ends the listing at a missing page, or fails if that page must exist. `error` is the page's
-    /// 404.
-    pub(crate) fn end_at(&self, error: Error) -> Result<Option<u64>> {
-        if self.total_pages.or(self.total_count).is_some() {
-            let mut incomplete = self.incomplete();
-            incomplete.0.request = error.0.request;
-            incomplete.0.attempts = error.0.attempts;
-            return Err(incomplete);
-        }
-        // If there are no counters, a 404 of Mode's own ends the listing.
-        match error.api_id() {
-            Some("not_found") => Ok(None),
-            _ => Err(error),
-        }
-    }
-
     /// The error for a listing that ends before the server's counters say so.
     fn incomplete(&self) -> Error {
         let pages = self.total_pages.unwrap_or_default();
         let text = match self.total_count {
-            Some(total) => format!("{} of {total}", self.members),
-            None => format!("page {} of {pages}", self.page),
+            Some(total) => format!("incomplete listing: {} of {total}", self.members),
+            None => format!("incomplete listing: page {} of {pages}", self.page),
         };
-        let text = format!("incomplete listing: {text}");
         let advice = "the listing changed or the server lost a page: try again";
         Error::new(ErrorKind::Decode, text).with_advice(advice)
     }
 }
 
-/// Reads a digest of the identity of each row. If that cannot be read, returns a digest of the page,
-/// which stands for all of its rows.
-fn read_digests(body: &[u8]) -> Vec<u64> {
-    let mut named: Listing<Vec<Vec<u64>>> = Listing::default();
-    let mut whole: Listing<Vec<u64>> = Listing::default();
-    let is_named = named.read(body).is_ok();
-    // A field identifies nobody if rows share it and differ in another of these fields.
-    let mut owners = HashMap::new();
-    let mut shared = HashSet::new();
-    for row in &named.rows {
-        for field in row {
-            if owners.insert(*field, row).is_some_and(|other| other != row) {
-                shared.insert(*field);
-            }
-        }
-    }
-    let own = |row: &Vec<u64>| row.iter().copied().find(|field| !shared.contains(field));
-    let own: Vec<Option<u64>> = named.rows.iter().map(own).collect();
-    if !is_named || own.contains(&None) && whole.read(body).is_err() {
-        return vec![digest(body)];
-    }
-    let rows = own.into_iter().enumerate();
-    let digests = rows.map(|(row, own)| own.or(whole.rows.get(row).copied()));
-    digests.flatten().collect()
+/// Reads the identity of each row. If that is not possible, the page itself stands for all of its rows.
+fn identities(body: &[u8]) -> Vec<u64> {
+    let mut page: Listing<Vec<u64>> = Listing::default();
+    let read = json::without_markers(body).and_then(|text| page.read(text.as_bytes()));
+    read.map_or_else(|_| vec![digest(body)], |()| page.rows)
 }

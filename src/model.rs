@@ -4,10 +4,10 @@ use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserializer, Error as _, Unexpected};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Number;
 
-use crate::json::{Json, Object, Text};
+use crate::json::{Object, Text};
 
 /// The user that a key belongs to. [`Client::account()`](crate::Client::account) returns it.
 ///
@@ -263,11 +263,19 @@ impl From<Object<MembershipFields>> for Membership {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(Number),
+    Text(String),
+}
+
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let expected = "a whole number or a string";
-    match Json::deserialize(deserializer)? {
-        Json::Null => Ok(None),
-        Json::Plain(text) => Ok(Some(text)),
-        _ => Err(D::Error::invalid_type(Unexpected::Other("JSON"), &expected)),
+    let wrong = "wrong type, expected a whole number or a string";
+    match Option::deserialize(deserializer) {
+        Ok(None) => Ok(None),
+        Ok(Some(NumberOrText::Text(text))) => Ok(Some(text)),
+        Ok(Some(NumberOrText::Number(number))) if !number.is_f64() => Ok(Some(number.to_string())),
+        _ => Err(D::Error::custom(wrong)),
     }
 }

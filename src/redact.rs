@@ -5,19 +5,20 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as 
 
 /// How many characters of a text from outside are kept at most.
 const MAX_CHARACTERS: usize = 300;
+/// What stands in the place of credentials.
+const BLANK: &str = "[redacted]";
 
 /// Knows every spelling of the credentials, and blanks them.
 pub(crate) struct Redactor(Vec<String>);
 
 impl Redactor {
     pub(crate) fn new(token: &str, secret: &str) -> Self {
-        let plain = [token.into(), secret.into(), format!("{token}:{secret}")];
-        let encode = |base64: GeneralPurpose| plain.each_ref().map(|text| base64.encode(text));
-        let standard = encode(BASE64_STANDARD_NO_PAD);
-        let url_safe = encode(BASE64_URL_SAFE_NO_PAD);
-        let mut spellings = [plain, standard, url_safe].concat();
+        let pair = format!("{token}:{secret}");
         // A message may come without the blanks around it.
-        spellings.extend([token.trim().into(), secret.trim().into()]);
+        let plain = [token, secret, &pair, token.trim(), secret.trim()];
+        let encode = |base64: GeneralPurpose| plain.map(|text| base64.encode(text));
+        let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD].map(encode);
+        let mut spellings = [encoded.concat(), plain.map(String::from).into()].concat();
         // Blanking one or two characters would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)
@@ -38,23 +39,20 @@ impl Redactor {
     fn blank(&self, text: &str) -> String {
         let mut blanked = String::with_capacity(text.len());
         let mut hidden_until = 0;
-        let mut was_hidden = false;
         for (at, c) in text.char_indices() {
             let rest = text.get(at..).unwrap_or_default();
-            // A text that was cut may end amid a spelling.
-            let is_here = |spelling: &&String| {
-                rest.starts_with(*spelling) || rest.len() > 2 && spelling.starts_with(rest)
-            };
-            let spellings = self.0.iter().filter(is_here);
-            let longest = spellings.map(String::len).max();
-            hidden_until = hidden_until.max(longest.map_or(0, |length| at + length));
-            let is_hidden = at < hidden_until;
-            match (is_hidden, was_hidden) {
-                (false, _) => blanked.push(c),
-                (true, false) => blanked.push_str("[redacted]"),
-                (true, true) => {}
+            for spelling in &self.0 {
+                // A text that was cut may end amid a spelling.
+                let is_cut = rest.len() > 2 && spelling.starts_with(rest);
+                if is_cut || rest.starts_with(spelling) {
+                    hidden_until = hidden_until.max(at + spelling.len());
+                }
             }
-            was_hidden = is_hidden;
+            if at >= hidden_until {
+                blanked.push(c);
+            } else if !blanked.ends_with(BLANK) {
+                blanked.push_str(BLANK);
+            }
         }
         blanked
     }

@@ -111,17 +111,14 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
     let months_before = MONTHS.iter().position(|name| *name == month)?;
 
     let leap_day = |year| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-    let days_of_month = |month| match month {
-        1 => 28 + leap_day(year),
-        3 | 5 | 8 | 10 => 30,
-        _ => 31,
-    };
-    let is_day = (1..=days_of_month(months_before)).contains(&day);
+    let february = 28 + leap_day(year);
+    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let is_day = (1..=*lengths.get(months_before)?).contains(&day);
     if !is_day || !(1970..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let days_before_year: u64 = (1970..year).map(|year| 365 + leap_day(year)).sum();
-    let days_before_month: u64 = (0..months_before).map(days_of_month).sum();
+    let days_before_month: u64 = lengths.iter().take(months_before).sum();
     let days = days_before_year + days_before_month + day - 1;
     let weekday = WEEKDAYS.get((days % 7) as usize)?;
     let time = format!("{hour:02}:{minute:02}:{second:02}");
@@ -243,7 +240,7 @@ mod tests {
         assert_eq!(wait(503, 1), Some(second));
         assert_eq!(wait(503, 2), None);
         assert_eq!(wait(501, 0), None);
-        let other = Error::new(ErrorKind::Transport, "");
+        let other = Error::new(ErrorKind::Decode, "");
         assert_eq!(defaults().wait(&other, 0, 0.0), None);
         assert!(defaults().wait(&other.retryable(true), 0, 0.0).is_some());
     }

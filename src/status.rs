@@ -1,26 +1,27 @@
 //! Which status means which error, and what the body of an error response says. Pure.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::{self, Json, Object};
+use crate::json;
 use crate::redact::Redactor;
 use crate::retry;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    id: Json,
-    message: Json,
+    id: Value,
+    message: Value,
 }
 
 /// Turns a response whose status is not 200 into an error. Its body may be anything.
 pub(crate) fn error(status: u16, body: &[u8], redactor: &Redactor) -> Error {
-    let Object(Body { id, message }) = json::read(body).unwrap_or_default();
-    let id = id.words();
+    let Body { id, message } = json::read_any(body).unwrap_or_default();
+    let id = json::words(&id);
     let message = match message {
-        Json::Null => plain_text(body),
-        message => message.words(),
+        Value::Null => plain_text(body),
+        message => json::words(&message),
     };
     let kind = kind(status, &id);
     let clean = |text: &str| Some(redactor.clean(text)).filter(|text| !text.is_empty());

@@ -13,7 +13,7 @@ use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::{Body, Proxy, Timeout};
 
 use crate::credentials::Credentials;
-use crate::error::{Error, ErrorKind, Result, seconds};
+use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Origin, is_exempt};
 use crate::redact::Redactor;
 use crate::retry::{self, Policy, Retry};
@@ -30,6 +30,7 @@ const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 /// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
 /// connect again.
 const MAX_IDLE_CONNECTIONS: usize = 64;
+const PROXY_LOGIN: &str = "put its user name and password, percent-encoded, into the URL in";
 const LACKS_TLS: &str =
     "https needs the feature `rustls` of mode-analytics, which this program was built without";
 
@@ -43,16 +44,19 @@ pub(crate) struct Settings {
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
     pub(crate) system_roots: bool,
-    pub(crate) on_retry: Option<OnRetry>,
+    pub(crate) on_retry: OnRetry,
 }
 
-/// Finds the proxy for a host as curl does, along with the variable that names it. An error says why
-/// the proxy that applies cannot be used.
-fn find_proxy(host: &str) -> Result<Option<(&'static str, Proxy)>, String> {
+/// Finds the proxy for an origin as curl does, along with the variable that names it. An error says why no request can be sent.
+fn find_proxy(origin: &Origin) -> Result<Option<(&'static str, Proxy)>, String> {
+    if origin.is_secure && !cfg!(feature = "rustls") {
+        return Err(LACKS_TLS.into());
+    }
+    let host = &origin.host;
     let proxy = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
     let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
     let is_exempt = exceptions.is_some_and(|(_, list)| is_exempt(host, &list));
-    let Some((variable, value)) = proxy.filter(|_| !is_exempt) else {
+    let Some((variable, value)) = proxy.filter(|_| !is_exempt && !origin.is_loopback) else {
         return Ok(None);
     };
     let is_http = |proxy: &Proxy| matches!(proxy.protocol(), Http | Https);
@@ -95,20 +99,13 @@ pub(crate) struct Transport {
     pub(crate) redactor: Redactor,
     authorization: String,
     pub(crate) settings: Settings,
-    proxy: Option<(&'static str, Proxy)>,
-    /// Why no request can be sent.
-    obstacle: Option<String>,
+    proxy: Result<Option<(&'static str, Proxy)>, String>,
 }
 
 impl Transport {
     pub(crate) fn new(credentials: &Credentials, origin: Origin, mut settings: Settings) -> Self {
-        let lacks_tls = origin.is_secure && !cfg!(feature = "rustls");
-        let (proxy, obstacle) = match find_proxy(&origin.host) {
-            _ if lacks_tls => (None, Some(LACKS_TLS.into())),
-            _ if origin.is_loopback => (None, None),
-            Ok(proxy) => (proxy, None),
-            Err(text) => (None, Some(text)),
-        };
+        let proxy = find_proxy(&origin);
+        let used = proxy.iter().flatten().next();
         let encoding = match cfg!(feature = "gzip") {
             true => "gzip",
             false => "identity",
@@ -125,7 +122,7 @@ impl Transport {
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
             .accept_encoding(encoding)
-            .proxy(proxy.as_ref().map(|(_, proxy)| proxy.clone()));
+            .proxy(used.map(|(_, proxy)| proxy.clone()));
         #[cfg(feature = "rustls")]
         let config = config.tls_config(tls(settings.system_roots));
         Self {
@@ -135,21 +132,20 @@ impl Transport {
             authorization: credentials.basic(),
             settings,
             proxy,
-            obstacle,
         }
     }
 
     /// Fails if no request can be sent with these settings in this environment.
     pub(crate) fn check(&self) -> Result<()> {
-        let obstacle = self.obstacle.as_ref();
-        obstacle.map_or(Ok(()), |text| Err(Error::invalid_input(text)))
+        let proxy = self.proxy.as_ref();
+        proxy.map(drop).map_err(Error::invalid_input)
     }
 
     /// Sends a request once and returns the body of a response whose status is 200.
     pub(crate) fn attempt(&self, path: &str, time_left: Duration) -> Result<Vec<u8>> {
         if time_left.is_zero() {
             let text = "the deadline passed before the request was sent";
-            return Err(Error::new(ErrorKind::Timeout, text).retryable(true));
+            return Err(Error::new(ErrorKind::Timeout, text));
         }
         let start = Instant::now();
         let request = self.agent.get(format!("{}{path}", self.origin.url));
@@ -163,8 +159,8 @@ impl Transport {
         };
         let response = match self.proxy {
             // ureq does not limit the time that a proxy takes to answer CONNECT.
-            Some(_) => within(limit, call),
-            None => call(),
+            Ok(Some(_)) => within(limit, call),
+            _ => call(),
         };
         let response = response.map_err(|error| self.convert_error(error, limit))?;
         let (head, mut body) = response.into_parts();
@@ -195,10 +191,11 @@ impl Transport {
     }
 
     fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
-        let read = |name| headers.get(name)?.to_str().ok();
         let mut error = status::error(status, body, &self.redactor);
-        let now = SystemTime::now();
-        let wait = read(header::RETRY_AFTER).and_then(|value| retry::retry_after(value, now));
+        let hint = headers
+            .get(header::RETRY_AFTER)
+            .and_then(|it| it.to_str().ok());
+        let wait = hint.and_then(|hint| retry::retry_after(hint, SystemTime::now()));
         error.0.retry_after = wait;
         if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), wait) {
             error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
@@ -215,122 +212,103 @@ impl Transport {
 
     /// Returns where a redirect leads, without the path, which may contain anything.
     fn redirect_target(&self, location: &str) -> String {
-        let (own_scheme, _) = self.origin.url.split_once("//").unwrap_or_default();
-        let (scheme, rest) = match location.split_once("//") {
-            Some(("", rest)) => (own_scheme, rest),
-            Some((scheme, rest)) if scheme.ends_with(':') && !scheme.contains('/') => {
-                (scheme, rest)
-            }
-            _ if location.starts_with('/') || !location.contains(':') => {
-                return format!("another path of {}", self.origin.url);
-            }
-            _ => return "something that is not a web address".into(),
-        };
-        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-        let uri: Uri = format!("{scheme}//{authority}").parse().unwrap_or_default();
-        let port = uri
-            .port_u16()
-            .map_or_else(String::new, |port| format!(":{port}"));
-        let host = uri.host().unwrap_or("an unreadable host");
-        let scheme = scheme.to_lowercase();
-        self.redactor.clean(&format!("{scheme}//{host}{port}"))
+        let location = location.to_lowercase();
+        let mut parts = location.split(['?', '#', '\\']);
+        let location = parts.next().unwrap_or_default();
+        let (scheme, rest) = location.split_once("//").unwrap_or_default();
+        let (own, _) = self.origin.url.split_once("//").unwrap_or_default();
+        let scheme = if scheme.is_empty() { own } else { scheme };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let uri: Uri = format!("http://{authority}").parse().unwrap_or_default();
+        let port = uri.port().map_or(String::new(), |port| format!(":{port}"));
+        match (scheme, uri.host()) {
+            ("http:" | "https:", Some(it)) => self.redactor.clean(&format!("{scheme}//{it}{port}")),
+            _ if rest.is_empty() => format!("another path of {}", self.origin.url),
+            _ => "an unreadable address".into(),
+        }
     }
 
     /// The one place that turns ureq's errors into ours.
     fn convert_error(&self, error: ureq::Error, limit: Duration) -> Error {
-        use ureq::Error as Fault;
-        match error {
-            Fault::Timeout(Timeout::Connect) => {
-                let limit = seconds(limit.min(CONNECT_TIMEOUT));
-                let text = format!("no connection, TLS handshake included, within {limit}");
-                let error = self.connection_error(ErrorKind::Timeout, text, "");
-                let advice = "check the base URL, its port and the network";
-                error.with_advice(advice).retryable(true)
-            }
-            Fault::Timeout(_) => {
-                let text = format!("no complete response within {}", seconds(limit));
-                let error = self.connection_error(ErrorKind::Timeout, text, "");
-                error.retryable(true)
-            }
-            Fault::Io(error) => self.io_error(error),
+        use {ErrorKind::Tls, ErrorKind::Transport, io::ErrorKind as Io, ureq::Error as Fault};
+        let error = match error {
+            Fault::Io(error) => error,
+            // A chunk was cut.
+            Fault::BodyStalled => Io::UnexpectedEof.into(),
             #[cfg(feature = "rustls")]
             Fault::Tls(_) | Fault::TlsRequired | Fault::Rustls(_) => {
-                self.io_error(io::Error::new(io::ErrorKind::InvalidData, error))
+                io::Error::new(Io::InvalidData, error)
             }
             // A connection that is lost in the middle of a gzip stream looks like broken gzip.
             #[cfg(feature = "gzip")]
-            Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => {
-                self.io_error(error)
-            }
+            Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => error,
             #[cfg(feature = "gzip")]
-            Fault::Decompress(..) => altered("broken gzip"),
-            // A chunk was cut.
-            Fault::BodyStalled => self.io_error(io::ErrorKind::UnexpectedEof.into()),
-            // The error's own text would show the URL.
-            Fault::Http(_) | Fault::BadUri(_) => {
-                Error::invalid_input("the path is not part of a valid URL")
+            Fault::Decompress(..) => return altered("broken gzip"),
+            Fault::Timeout(Timeout::Connect) => {
+                let limit = limit.min(CONNECT_TIMEOUT);
+                let text = format!("no connection, TLS handshake included, within {limit:.1?}");
+                return self.failure(ErrorKind::Timeout, text, "", true);
+            }
+            Fault::Timeout(_) => {
+                let text = format!("no complete response within {limit:.1?}");
+                return self.failure(ErrorKind::Timeout, text, "", true);
             }
             Fault::ConnectProxyFailed(reason) => {
-                let mut numbers = reason.split(|c: char| !c.is_ascii_digit());
-                let Some(status) = numbers.find_map(|number| number.parse().ok()) else {
-                    return self.io_error(io::ErrorKind::UnexpectedEof.into());
+                let mut words = reason.split(|c: char| !c.is_ascii_digit());
+                let Some(status) = words.find_map(|word| word.parse::<u16>().ok()) else {
+                    return self.convert_error(Fault::BodyStalled, limit);
                 };
                 let text = format!("got status {status} for CONNECT");
-                let error = self.connection_error(ErrorKind::Transport, text, &reason);
-                error.retryable(matches!(status, 502 | 503))
+                let is_retryable = matches!(status, 502 | 503);
+                return self.failure(ErrorKind::Transport, text, &reason, is_retryable);
+            }
+            // The error's own text would show the URL.
+            Fault::Http(_) | Fault::BadUri(_) => {
+                return Error::invalid_input("the path is invalid");
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
-                self.connection_error(ErrorKind::Transport, text, "")
+                return self.failure(ErrorKind::Transport, text, "", false);
             }
-        }
-    }
-
-    fn io_error(&self, error: io::Error) -> Error {
+        };
         let cause = error.to_string();
         let is_broken = retry::is_broken_connection(error.kind());
         let (kind, text) = match error.kind() {
             // A SOCKS proxy that does not speak SOCKS is also reported as invalid data.
-            io::ErrorKind::InvalidData if !cause.starts_with("invalid re") => {
-                (ErrorKind::Tls, "no trusted connection")
-            }
-            io::ErrorKind::ConnectionRefused => (ErrorKind::Transport, "cannot connect"),
-            _ if is_broken => (ErrorKind::Transport, "lost the connection"),
-            _ => (ErrorKind::Transport, "I/O error"),
+            Io::InvalidData if !cause.starts_with("invalid re") => (Tls, "no trusted connection"),
+            Io::ConnectionRefused => (Transport, "cannot connect"),
+            _ if is_broken => (Transport, "lost the connection"),
+            _ => (Transport, "I/O error"),
         };
-        let mut converted = self.connection_error(kind, text.into(), &cause);
+        let mut converted = self.failure(kind, text.into(), &cause, is_broken);
         converted.0.source = Some(error);
-        converted.retryable(is_broken)
+        converted
     }
 
-    /// A connection error. It names the proxy, if there is one, and gives advice that fits the cause.
-    fn connection_error(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
-        if let Some((_, proxy)) = &self.proxy {
+    /// A failure of the connection. It names the proxy, if there is one, and gives advice that fits the
+    /// cause.
+    fn failure(&self, kind: ErrorKind, mut text: String, cause: &str, is_retryable: bool) -> Error {
+        if let Ok(Some((_, proxy))) = &self.proxy {
             let address = format!("{}:{}", proxy.host(), proxy.port());
             text += &format!(" through the proxy {}", self.redactor.clean(&address));
         }
+        let says = |words: &str| cause.contains(words);
         let advice = match (kind, &self.proxy) {
             (ErrorKind::Tls, _) => self.tls_advice(cause).into(),
-            (ErrorKind::Transport, Some((variable, _))) => self.proxy_advice(variable, cause),
-            (ErrorKind::Transport, None) if self.origin.is_loopback => {
+            (ErrorKind::Transport, Ok(Some((variable, _)))) => match cause {
+                _ if says("407") || says("auth") => format!("{PROXY_LOGIN} {variable}"),
+                _ if says("403") => {
+                    format!("the proxy forbids connections to {}", self.origin.host)
+                }
+                _ => format!("check the proxy that {variable} names"),
+            },
+            (ErrorKind::Transport, _) if self.origin.is_loopback => {
                 "check that a server runs at the base URL".into()
             }
             _ => kind.advice().into(),
         };
-        Error::new(kind, text).with_advice(advice)
-    }
-
-    /// What to do if the connection through a proxy fails with this cause.
-    fn proxy_advice(&self, variable: &str, cause: &str) -> String {
-        let says = |words: &str| cause.contains(words);
-        if says("407") || says("auth") {
-            let login = "put its user name and password, percent-encoded, into the URL in";
-            format!("{login} {variable}")
-        } else if says("403") {
-            format!("the proxy forbids connections to {}", self.origin.host)
-        } else {
-            format!("check the proxy that {variable} names")
-        }
+        let error = Error::new(kind, text).with_advice(advice);
+        error.retryable(is_retryable)
     }
 
     /// What to do if this is what rustls says.
@@ -389,11 +367,10 @@ fn error_body(body: Body, time: Duration) -> Vec<u8> {
 
 #[cfg(feature = "rustls")]
 fn tls(system_roots: bool) -> ureq::tls::TlsConfig {
-    use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+    use ureq::tls::{RootCerts, TlsConfig};
     let roots = match system_roots {
         true => RootCerts::PlatformVerifier,
         false => RootCerts::WebPki,
     };
-    let config = TlsConfig::builder().provider(TlsProvider::Rustls);
-    config.root_certs(roots).build()
+    TlsConfig::builder().root_certs(roots).build()
 }

@@ -269,7 +269,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ("{}", "missing field `_embedded` at line 1 column 2", OTHER),
         (
             r#""x""#,
-            "unexpected JSON: expected an array of memberships or an object with `_embedded` at \
+            "unexpected JSON: expected an array of memberships or an object with `_embedded.memberships` at \
              line 1 column 3",
             OTHER,
         ),
@@ -290,7 +290,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ),
         (
             r#"{"_embedded": 7}"#,
-            "unexpected JSON: expected an object with `memberships` at line 1 column 15",
+            "unexpected JSON: expected an array of memberships or an object with `_embedded.memberships` at line 1 column 15",
             OTHER,
         ),
         (
@@ -358,16 +358,8 @@ fn credentials_come_from_the_environment() {
         ),
         ("t", "", "missing credentials: set MODE_API_SECRET"),
         ("", "s", "missing credentials: set MODE_API_TOKEN"),
-        (
-            "t",
-            "s\n",
-            "the secret ends with a newline: trim it (correct MODE_API_SECRET)",
-        ),
-        (
-            "t:u",
-            "s",
-            "the token must not contain `:` (correct MODE_API_TOKEN)",
-        ),
+        ("t", "s\n", "MODE_API_SECRET ends with a newline: trim it"),
+        ("t:u", "s", "MODE_API_TOKEN must not contain `:`"),
         ("t", "s", ""),
     ] {
         let variables = [
@@ -410,7 +402,10 @@ fn each_kind_has_its_name_and_its_advice() {
             Tls,
             "tls (check the base URL, this machine's clock, and anything in between)",
         ),
-        (Timeout, "timeout (try again later, or raise the timeout)"),
+        (
+            Timeout,
+            "timeout (check the network and the base URL, or raise the timeout)",
+        ),
         (
             BadRequest,
             "bad request (Mode refuses this request as it is: check what it asks for)",
@@ -474,10 +469,6 @@ fn a_redirect_names_the_place_and_nothing_more_of_it() {
         ("https://evil.example/?private=a b", "https://evil.example"),
         ("https://evil.example\\private", "https://evil.example"),
         ("https://evil.example/\u{17c}\u{f3}", "https://evil.example"),
-        (
-            "mailto:private@evil.example",
-            "something that is not a web address",
-        ),
         (
             "HTTPS://evil.example:8443/private",
             "https://evil.example:8443",
@@ -678,11 +669,11 @@ fn a_body_that_is_plain_text_is_the_message() {
 #[test]
 fn times_are_for_people() {
     let cases = [
-        (1_234, "1.2 s"),
-        (1_999, "2 s"),
-        (1_000, "1 s"),
-        (300, "300 ms"),
-        (1, "1 ms"),
+        (1_234, "1.2s"),
+        (1_999, "2.0s"),
+        (1_000, "1.0s"),
+        (300, "300.0ms"),
+        (1, "1.0ms"),
     ];
     std::thread::scope(|scope| {
         for (millis, time) in cases {
@@ -693,7 +684,7 @@ fn times_are_for_people() {
                     .max_retries(0);
                 let error = client.build().unwrap().memberships("acme").unwrap_err();
                 let text = format!("GET {FULL}: no complete response within {time}");
-                let advice = "try again later, or raise the timeout";
+                let advice = "check the network and the base URL, or raise the timeout";
                 assert_eq!(error.to_string(), format!("{text} ({advice})"));
             });
         }
@@ -706,7 +697,8 @@ fn times_are_for_people() {
     let error = client.build().unwrap().memberships("acme").unwrap_err();
     let text = error.to_string();
     let (_, time) = text.split_once("within ").unwrap();
-    let (number, _) = time.split_once(' ').unwrap();
+    let (time, _) = time.split_once(' ').unwrap();
+    let number = time.trim_end_matches(char::is_alphabetic);
     let decimals = number.split_once('.').map_or(0, |(_, digits)| digits.len());
     assert!(decimals <= 1 && number.parse::<f64>().is_ok(), "{text}");
 }
@@ -745,8 +737,7 @@ fn what_is_refused_is_shown_in_quotes() {
         ),
         (
             "/api/a b",
-            "the path \"/api/a b\" must be printable ASCII without space, quotation marks, `#`, \
-             `<`, `>` and `\\`",
+            "the path \"/api/a b\" must be printable ASCII without blanks or \"#<>\\`",
         ),
     ];
     each(paths, |(path, text)| {

@@ -426,7 +426,7 @@ fn a_proxy_that_is_silent_is_named() {
         let error = verify(client.build()).unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
         let proxy = env::var("PROXY").unwrap();
-        let place = format!(" within 500 ms through the proxy {proxy} (");
+        let place = format!(" within 500.0ms through the proxy {proxy} (");
         assert!(error.to_string().contains(&place), "{error:?}");
         return;
     }
