@@ -60,7 +60,7 @@ pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 fn overwrite(value: &mut Value, words: &str) {
     let has_word = |text: &str| {
         let text = text.to_lowercase();
-        let mut words = words.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let mut words = words.split(|c: char| !c.is_alphanumeric());
         words.any(|word| word.len() > 1 && text.contains(word))
     };
     match value {
@@ -70,9 +70,7 @@ fn overwrite(value: &mut Value, words: &str) {
         Value::Object(fields) => {
             let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             fields.retain(|name, _| is_name(name));
-            fields
-                .values_mut()
-                .for_each(|value| overwrite(value, words));
+            fields.values_mut().for_each(|it| overwrite(it, words));
         }
         _ => {}
     }
@@ -149,7 +147,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 pub(crate) fn words(json: &Value) -> String {
     match json {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.trim_start().into(),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| format!("{name}: {}", words(value));

@@ -711,3 +711,62 @@ fn extreme_settings_work_or_are_refused() {
         1
     );
 }
+
+/// Text within text within text, each as deep as it may be. If another crate has switched on serde_json's
+/// `raw_value`, an object with this key makes `Value` read the text that it holds.
+fn marked(key: &str) -> String {
+    let (open, close) = ("[".repeat(120), "]".repeat(120));
+    (0..10).fold("1".into(), |inner, _| {
+        let inner = serde_json::to_string(&inner).unwrap();
+        format!(r#"{open}{{"{key}": {inner}}}{close}"#)
+    })
+}
+
+#[test]
+fn the_markers_of_serde_json_are_only_text() {
+    let keys = [
+        "$serde_json::private::RawValue",
+        "\\u0024serde_json::private::RawValue",
+        "$serde_json::private::Number",
+    ];
+    each(keys, |key| {
+        let marked = marked(key);
+        let body = |field: &str| format!(r#"{{"{field}": {marked}}}"#);
+        let server = serving(Reply::json(418, body("message")));
+        let error = client(&server).memberships("acme").unwrap_err();
+        assert!(error.api_message().is_some());
+
+        let row = |n| format!(r#"{{"state": "active", "n": {n}, "x": {marked}}}"#);
+        let page = |n| {
+            let links = r#""_links": {"next_page": {"href": "/x"}}"#;
+            let rows = format!(r#"{{"memberships": [{}]}}"#, row(n));
+            Reply::json(200, format!(r#"{{"_embedded": {rows}, {links}}}"#))
+        };
+        let server = serving(page(1));
+        server.on("/api/acme/memberships?page=2", page(2));
+        server.on("/api/acme/memberships?page=3", page(1));
+        assert_eq!(client(&server).memberships("acme").unwrap().len(), 2);
+
+        server.on("/api/x", Reply::json(200, body("a")));
+        let error = client(&server).get::<Vec<u8>>("/api/x").unwrap_err();
+        assert!(error.to_string().contains("expected a sequence"), "{error}");
+
+        server.on("/api/account", Reply::json(200, body("id")));
+        let error = client(&server).account().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        server.on("/api/account", Reply::error(400, "bad_request", "no"));
+        server.on("/api/verify", Reply::json(200, body("_links")));
+        let error = client(&server).account().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRequest);
+    });
+}
+
+#[test]
+fn a_message_may_start_with_a_dollar_sign() {
+    let server = serving(Reply::json(418, r#"{"id": "$1", "message": "$5, or $6"}"#));
+    let error = client(&server).memberships("acme").unwrap_err();
+    assert_eq!(
+        (error.api_id(), error.api_message()),
+        (Some("$1"), Some("$5, or $6"))
+    );
+}
