@@ -753,6 +753,10 @@ fn get_tells_what_the_callers_type_lacks() {
         _name: String,
         #[serde(rename = "state")]
         _state: State,
+        #[serde(default, rename = "rank")]
+        _rank: u8,
+        #[serde(default, rename = "any")]
+        _any: serde_json::Value,
     }
     #[derive(Debug, Deserialize)]
     #[serde(rename_all = "lowercase")]
@@ -768,6 +772,7 @@ fn get_tells_what_the_callers_type_lacks() {
         assert!(std::error::Error::source(&error).is_none());
         error.to_string()
     };
+    let deep = format!(r#"[{{"any": {}1{}}}]"#, "[".repeat(200), "]".repeat(200));
     let cases = [
         (
             "[{\"state\": \"active\"}]",
@@ -789,8 +794,19 @@ fn get_tells_what_the_callers_type_lacks() {
             "{}",
             "unexpected JSON: expected a sequence at line 1 column 0",
         ),
+        // What is as the type expects stays, so that the type gets to the same place again.
+        (
+            r#"[{"state": "active", "name": true}]"#,
+            "unexpected JSON: expected a string at line 1 column 33",
+        ),
+        (
+            r#"[{"state": "active", "rank": 300}]"#,
+            "unexpected JSON: expected u8 at line 1 column 32",
+        ),
         ("[", "JSON that ends too early at line 1 column 1"),
         ("alice", "not JSON at line 1 column 1"),
+        // This is JSON, but it is too deep to be read.
+        (&deep, "unexpected JSON at line 1 column 135"),
     ];
     each(cases, |(body, text)| {
         let advice = "the type that `get` reads into must fit the response";

@@ -426,6 +426,41 @@ fn a_secret_that_was_cut_is_blanked_too() {
 }
 
 #[test]
+fn the_end_of_a_text_is_a_cut_secret_from_three_characters_on() {
+    let cases = [
+        ("it took 77", "it took 77"),
+        ("it took 77e", "it took [redacted]"),
+    ];
+    each(cases, |(message, shown)| {
+        let server = serving(Reply::error(400, "bad_request", message));
+        let error = crate::client(&server).memberships("acme").unwrap_err();
+        assert_eq!(error.api_message(), Some(*shown));
+    });
+}
+
+#[test]
+fn no_number_gets_out_through_a_type_of_the_callers() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "u64")]
+    struct Picky;
+
+    impl TryFrom<u64> for Picky {
+        type Error = String;
+
+        fn try_from(number: u64) -> Result<Self, String> {
+            Err(format!("missing field `{number}`"))
+        }
+    }
+
+    let server = FakeMode::start();
+    server.on("/api/x", Reply::json(200, "[5551234]"));
+    let error = crate::client(&server)
+        .get::<Vec<Picky>>("/api/x")
+        .unwrap_err();
+    assert!(!shown(&error).contains("5551234"), "{error}");
+}
+
+#[test]
 fn a_made_up_position_is_not_shown() {
     #[derive(Debug, Deserialize)]
     #[serde(try_from = "String")]

@@ -917,5 +917,6 @@ fn counters_and_links_count_only_at_the_top_of_a_page() {
         let body = format!(r#"{{"_embedded": {{{inner}, "memberships": [{rows}]}}}}"#);
         let server = serving(Reply::json(200, body));
         assert_eq!(listed(&server), Ok(2));
+        assert_eq!(server.targets().len(), 2);
     });
 }

@@ -44,6 +44,9 @@ fn a_state_is_a_text() {
         MembershipState::ACTIVE
     );
     assert!(MembershipState::ACTIVE == *"active" && MembershipState::ACTIVE == "active");
+    let banned = MembershipState::from("banned");
+    assert!(*"active" != banned && "active" != banned);
+    assert!(banned != *"active" && banned != "active");
     assert!(MembershipState::ACTIVE != *"banned" && MembershipState::ACTIVE != "banned");
     let sorted = ["b", "active", "a"]
         .map(MembershipState::from)
