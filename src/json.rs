@@ -47,7 +47,7 @@ pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let is_shown = |words: &str| {
             let mut value = serde_json::from_str(&text).unwrap_or_default();
             overwrite(&mut value, &words.to_lowercase());
-            let again = serde_json::from_value::<T>(value);
+            let again = serde_json::from_str::<T>(&value.to_string());
             again.is_err_and(|error| error.to_string().contains(words))
         };
         let error = decode_error(body, &error, is_shown);
