@@ -207,6 +207,10 @@ fn counters_lead_through_all_pages() {
             format!("{FULL}?page=3")
         ]
     );
+    // A last page without rows brings no one new, but it repeats no one either.
+    let pages = r#""pagination": {"total_pages": 2}"#;
+    let server = paged([page(0..30, pages), page(0..0, pages)]);
+    assert_eq!(listed(&server), Ok(30));
 }
 
 #[test]
