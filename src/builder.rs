@@ -230,14 +230,13 @@ impl ClientBuilder {
     ///   printable ASCII, space and tab;
     /// * if a proxy variable applies to the base URL but cannot be used.
     pub fn build(self) -> Result<Client> {
-        let settings = self.settings;
         let origin = Origin::parse(&self.base_url)?;
-        if settings.timeout.is_zero() || settings.attempt_timeout.is_zero() {
+        if self.settings.timeout.is_zero() || self.settings.attempt_timeout.is_zero() {
             let text = "a timeout of zero would make every call fail";
             return Err(Error::invalid_input(text));
         }
-        input::check_user_agent(&settings.user_agent)?;
-        let transport = Transport::new(&self.credentials, origin, settings);
+        input::check_user_agent(&self.settings.user_agent)?;
+        let transport = Transport::new(&self.credentials, origin, self.settings);
         transport.check()?;
         Ok(Client(Arc::new(transport)))
     }

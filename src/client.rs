@@ -1,4 +1,4 @@
-//! [`Client`], which has one method for each endpoint, and the retries that each of them shares.
+//! [`Client`]: one method for each endpoint, and the deadline and the retries that they share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -105,7 +105,8 @@ impl Client {
         };
         let mut path = String::from("/api/verify");
         for link in ["self", "member"] {
-            let Linked { links } = self.fetch(&path, deadline, |body| json::read_any(&body?))?;
+            let Linked { links } =
+                self.fetch(&path, deadline, |body| json::read_with_values(&body?))?;
             let href = links.pointer(&format!("/{link}/href"));
             let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
             let Some(href) = href.and_then(Value::as_str).filter(is_usable) else {
@@ -209,28 +210,28 @@ impl Client {
         self.fetch(path, self.start()?, |body| json::read_foreign(&body?))
     }
 
-    /// Reads all pages of a listing. If it does not exist, reads its lite form, unless that was wanted.
+    /// Reads all pages of a listing. If the full form does not exist, reads the lite form instead.
     fn list<R: Rows>(&self, workspace: &str, form: &str) -> Result<R> {
         let base = input::memberships(workspace, &self.0.redactor)?;
         let deadline = self.start()?;
         let is_missing = |error: &Error| error.status() == Some(404);
         let mut listing = Listing::default();
         let mut path = format!("{base}{form}");
-        let mut next = self.fetch(&path, deadline, |body| listing.add(body));
-        if form == FULL && next.as_ref().is_err_and(is_missing) {
+        let mut first = self.fetch(&path, deadline, |page| listing.add(page));
+        if form == FULL && first.as_ref().is_err_and(is_missing) {
             path = format!("{base}{LITE}");
-            next = match self.fetch(&path, deadline, |body| listing.add(body)) {
-                Err(error) if is_missing(&error) => next,
+            first = match self.fetch(&path, deadline, |page| listing.add(page)) {
+                Err(error) if is_missing(&error) => first,
                 lite => lite,
             };
         }
-        let mut next = next.map_err(|error| match error.kind() {
+        let mut next = first.map_err(|error| match error.kind() {
             ErrorKind::NotFound => error.with_advice(WORKSPACE_ADVICE),
             _ => error,
         })?;
         while let Some(page) = next {
             let path = format!("{path}?page={page}");
-            next = self.fetch(&path, deadline, |body| listing.add(body))?;
+            next = self.fetch(&path, deadline, |page| listing.add(page))?;
         }
         Ok(listing.rows)
     }
@@ -241,8 +242,8 @@ impl Client {
         Ok(Instant::now() + self.0.settings.timeout)
     }
 
-    /// GETs `path`, with retries, and reads the body of the response. A request whose response cannot
-    /// be read is not sent again.
+    /// GETs `path`, with retries. `read` gets the body of the response, or the error of the attempt, and
+    /// decides with what it returns. A request whose response cannot be read is not sent again.
     fn fetch<T, F>(&self, path: &str, deadline: Instant, mut read: F) -> Result<T>
     where
         F: FnMut(Result<Vec<u8>>) -> Result<T>,
@@ -252,9 +253,9 @@ impl Client {
         let mut attempts = 0_u32;
         loop {
             let retries = attempts;
-            let limit = time_left();
-            attempts = attempts.saturating_add(u32::from(!limit.is_zero()));
-            let mut failure = match read(self.0.attempt(path, limit)) {
+            let attempt_limit = time_left();
+            attempts = attempts.saturating_add(u32::from(!attempt_limit.is_zero()));
+            let mut failure = match read(self.0.attempt(path, attempt_limit)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -269,7 +270,7 @@ impl Client {
             };
             let error = &failure;
             (settings.on_retry)(&Retry { delay, error });
-            // `on_retry` took time, too.
+            // `on_retry` may have taken time.
             if delay >= time_left() {
                 return Err(failure);
             }
@@ -278,6 +279,7 @@ impl Client {
     }
 }
 
+/// An object with links.
 #[derive(Deserialize)]
 struct Linked {
     #[serde(default, rename = "_links")]

@@ -34,7 +34,8 @@ impl Credentials {
     /// # Errors
     ///
     /// Returns [`ErrorKind::InvalidInput`] if either is empty, is longer than 8192 bytes or contains
-    /// a control character (a trailing newline, for example), or if the token contains a `:`.
+    /// a control character (a trailing newline, for example) or U+FFFD (the replacement character), or
+    /// if the token contains a `:`.
     ///
     /// A secret that is read from a file usually ends with a newline, so trim it:
     ///
@@ -93,14 +94,13 @@ impl Credentials {
 
 /// Returns the value if it is fit to be the token or the secret.
 fn check(name: &str, value: String) -> Result<String> {
-    let is_secret = name == SECRET || name == "the secret";
     let fault = match &*value {
         "" => "is empty",
         it if it.ends_with(['\n', '\r']) => "ends with a newline: trim it",
         it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
         it if it.contains(char::is_control) => "contains a control character",
-        it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode",
-        it if !is_secret && it.contains(':') => "must not contain `:`",
+        it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode, or contains U+FFFD",
+        it if it.contains(':') && ![SECRET, "the secret"].contains(&name) => "must not contain `:`",
         _ => return Ok(value),
     };
     Err(Error::invalid_input(format!("{name} {fault}")))

@@ -34,6 +34,7 @@ pub struct Error(pub(crate) Box<Inner>);
 
 pub(crate) struct Inner {
     kind: ErrorKind,
+    /// What happened. The client puts the method and the path, without the query, in front of it.
     pub(crate) text: String,
     advice: String,
     pub(crate) status: Option<u16>,
@@ -121,12 +122,9 @@ impl ErrorKind {
 /// Writes the name of the kind in words, such as `rate limited`.
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = String::new();
-        for c in format!("{self:?}").chars() {
-            if c.is_uppercase() {
-                words.push(' ');
-            }
-            words.extend(c.to_lowercase());
+        let mut words = format!("{self:?}");
+        for capital in 'A'..='Z' {
+            words = words.replace(capital, &format!(" {}", capital.to_ascii_lowercase()));
         }
         f.pad(words.trim_start())
     }
@@ -164,7 +162,8 @@ impl Error {
     /// Returns Mode's own message, made safe to print.
     ///
     /// The credentials are blanked, at most 300 characters are kept, and characters are escaped if
-    /// they move a terminal's cursor, reverse the text or are invisible.
+    /// they move a terminal's cursor, reverse the text or are invisible. If the message consists of
+    /// several texts, they are joined.
     #[must_use]
     pub fn api_message(&self) -> Option<&str> {
         self.0.api_message.as_deref()
@@ -190,7 +189,7 @@ impl Error {
         self.0.is_retryable
     }
 
-    /// An error with what is usual for its kind: its advice, and whether it is retryable.
+    /// Makes an error with the usual advice for its kind. It is retryable if its kind usually is.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         use ErrorKind::{RateLimited, Server, Timeout, Transport};
         Self(Box::new(Inner {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
 
-/// The longest text that may become part of a request's head, in bytes.
+/// The longest text that may become part of a request's head, in bytes. Error texts repeat it.
 pub(crate) const MAX_HEADER: usize = 8192;
 
 const BASE_URL_RULE: &str = "the base URL must be an https origin such as https://app.mode.com, or \
@@ -84,7 +84,7 @@ pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
     let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
     let mut segments = decoded.split('/').skip(1);
     let fault = match target {
-        it if !it.bytes().all(is_plain) => "must be printable ASCII without blanks or \"#<>\\`",
+        it if !it.bytes().all(is_plain) => "must be printable ASCII without spaces or \"#<>\\`",
         it if it.len() > MAX_HEADER => "must not be longer than 8192 characters",
         it if !it.starts_with("/api/") => "must start with /api/",
         _ if segments.any(is_odd) => "must not have an empty, `.` or `..` segment",

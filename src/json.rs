@@ -12,7 +12,7 @@ use serde_json::error::Category;
 
 use crate::error::{Error, Result};
 
-/// Reads the object that is the whole body into a type of this crate.
+/// Reads a body that must be one JSON object into a type of this crate.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     read_with(body, PhantomData).map(|Object(fields)| fields)
 }
@@ -26,46 +26,51 @@ pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> 
     value.map_err(|error| decode_error(body, &error, |_| true))
 }
 
-/// Returns the body in a form that is safe to read into `Value`: no string starts with `$`. If another
-/// crate switches on serde_json's `raw_value`, a key that starts with it can make `Value` read a text
-/// within the text, and so on, until the stack overflows.
-pub(crate) fn without_markers(body: &[u8]) -> Result<String> {
-    let text = as_text(body)?.replace("\"$", "\" $");
-    Ok(text.replace(r#""\u0024"#, r#"" \u0024"#))
+/// Stands in front of a `$` in a guarded text. It is not a character, so no other text contains it.
+const GUARD: char = '\u{fdd0}';
+
+/// Returns the body in a form that can safely be read into `Value`: no string starts with `$`. If another
+/// crate switches on serde_json's `raw_value`, `Value` parses the string under the key
+/// `$serde_json::private::RawValue` as JSON, and so on, until the stack overflows.
+pub(crate) fn guarded(body: &[u8]) -> Result<String> {
+    let text = as_text(body)?.replace(r#""\u0024"#, "\"$");
+    Ok(text.replace("\"$", &format!("\"{GUARD}$")))
 }
 
-/// Reads the object that is the whole body into a type of this crate that contains `Value`.
-pub(crate) fn read_any<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    read(without_markers(body)?.as_bytes())
+/// Reads a body that must be one JSON object into a type of this crate that contains `Value`.
+pub(crate) fn read_with_values<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    read(guarded(body)?.as_bytes())
 }
 
-/// Reads a whole body into a type of the caller's. Its errors may quote the body, so their words are
-/// shown only if they stay the same when all values that share a word with them are overwritten.
+/// Reads a whole body into a type of the caller's, whose errors may quote the body. Their words are shown
+/// only if no value contains one of them, or if they stay the same when all such values are overwritten.
 pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_str(as_text(body)?).map_err(|error| {
-        let text = without_markers(body).unwrap_or_default();
+        let text = guarded(body).unwrap_or_default();
+        let whole: Value = serde_json::from_str(&text).unwrap_or_default();
         let is_shown = |words: &str| {
-            let mut value = serde_json::from_str(&text).unwrap_or_default();
+            let mut value = whole.clone();
             overwrite(&mut value, &words.to_lowercase());
-            let again = serde_json::from_str::<T>(&value.to_string());
-            again.is_err_and(|error| error.to_string().contains(words))
+            let is_apart = value == whole && !whole.is_null();
+            let overwritten = serde_json::from_str::<T>(&value.to_string());
+            is_apart || overwritten.is_err_and(|error| error.to_string().contains(words))
         };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
 }
 
-/// Overwrites the strings and numbers that contain one of these words, which are in lower case. Of an
-/// object, it removes the fields whose names may be data, too.
+/// Overwrites the strings and numbers that contain one of these words, which are in lower case. Removes
+/// the fields whose names are not plain ASCII identifiers, because such names may be data.
 fn overwrite(value: &mut Value, words: &str) {
     let has_word = |text: &str| {
         let text = text.to_lowercase();
         let mut words = words.split(|c: char| !c.is_alphanumeric());
-        words.any(|word| word.len() > 1 && text.contains(word))
+        words.any(|word| !matches!(word, "" | "a") && text.contains(word))
     };
     match value {
-        Value::String(text) if has_word(text) => *text = "x".into(),
-        Value::Number(number) if has_word(&number.to_string()) => *number = 1.into(),
+        Value::String(text) if has_word(text) => text.clear(),
+        Value::Number(number) if has_word(&number.to_string()) => *value = Value::Null,
         Value::Array(items) => items.iter_mut().for_each(|item| overwrite(item, words)),
         Value::Object(fields) => {
             let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -90,9 +95,9 @@ fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) 
     let position = format!(" at line {line} column {column}");
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
-    // One of the caller's types may have made up the position.
-    let is_in_body = line.saturating_add(column) <= body.len() + 1;
-    let position = if is_in_body { &*position } else { "" };
+    // A type of the caller's may have made up the position. No real one lies outside the body.
+    let may_be_real = line > 0 && line.saturating_add(column) <= body.len() + 1;
+    let position = if may_be_real { &*position } else { "" };
     let missing = words.strip_prefix("missing field ");
     let expected = words.rsplit_once(", expected ");
     let what: String = match (error.classify(), missing, expected) {
@@ -147,11 +152,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 pub(crate) fn words(json: &Value) -> String {
     match json {
         Value::Null => String::new(),
-        Value::String(text) => text.trim_start().into(),
+        Value::String(text) => text.replace(GUARD, ""),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| format!("{name}: {}", words(value));
-            fields.iter().map(field).collect::<Vec<_>>().join("; ")
+            let mut fields: Vec<String> = fields.iter().map(field).collect();
+            fields.sort();
+            fields.join("; ").replace(GUARD, "")
         }
         other => other.to_string(),
     }

@@ -1,4 +1,5 @@
-//! Turns the bytes of a listing into rows or counts, and finds out which page comes next. Pure.
+//! Turns the bytes of a listing into rows or counts, and finds out which page comes next and what
+//! a missing page means. Pure.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -46,23 +47,28 @@ impl Rows for MembershipCounts {
     }
 }
 
-/// The identities of the rows: digests of the first field of these that a row has or, if it has none of
-/// them, of everything that it says beside its links.
-impl Rows for Vec<u64> {
+/// Two digests of each row: of its token, its own link, its user name or its e-mail address, whichever
+/// it has first, and of the whole row without its links. If it has none of these, both are the second.
+impl Rows for (Vec<u64>, Vec<u64>) {
     type Row<'de> = Value;
 
     fn push(&mut self, mut row: Value) {
-        let text = |path| row.pointer(path).and_then(Value::as_str);
-        let text = |path| text(path).filter(|text| !text.trim().is_empty());
+        let at = |path| {
+            row.pointer(path)
+                .filter(|it| it.is_string() || it.is_number())
+        };
+        let text = |path| at(path).map(json::words).filter(|it| !it.trim().is_empty());
         let name = text("/member_username").or(text("/username"));
         let (token, link) = (text("/member_token"), text("/_links/self/href"));
         let fields = [token, link, name, text("/email")];
-        let named = fields.iter().enumerate().find(|(_, text)| text.is_some());
-        let named = named.map(digest);
+        let field = fields.iter().enumerate().find(|(_, text)| text.is_some());
+        let field = field.map(digest);
         if let Some(fields) = row.as_object_mut() {
             fields.remove("_links");
         }
-        self.push(named.unwrap_or_else(|| digest(row)));
+        let whole = digest(row);
+        self.0.push(field.unwrap_or(whole));
+        self.1.push(whole);
     }
 }
 
@@ -81,7 +87,8 @@ struct PageLinks {
     next_page: Option<Link>,
 }
 
-/// A link to a page. To be safe, one in an unknown form counts, too: its page may exist.
+/// The link to the next page. `{"href": null}` leads nowhere; anything else may lead to a page that
+/// exists.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Link {
@@ -90,9 +97,9 @@ enum Link {
 }
 
 /// Where the rows are in a whole page, unless the page is an array.
-const PATH: &[&str] = &["_embedded", "memberships"];
+const ROWS_PATH: &[&str] = &["_embedded", "memberships"];
 
-/// Reads the part of a page that consists of the rows or has them at the end of this path.
+/// Reads the rows that are at the end of this path. If it is empty, they are right here.
 struct Reader<'a, R>(&'static [&'static str], &'a mut Listing<R>);
 
 impl<'de, R: Rows> DeserializeSeed<'de> for Reader<'_, R> {
@@ -107,7 +114,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of memberships or an object with `_embedded.memberships`")
+        f.write_str("memberships, in an array or in `_embedded.memberships`")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
@@ -169,7 +176,7 @@ pub(crate) struct Listing<R> {
     total_count: Option<u64>,
     /// The identities on the pages so far, once another page is to be requested.
     earlier: HashSet<u64>,
-    /// Which rows of the current page were on an earlier one.
+    /// Which rows of the current page were on an earlier one. A single entry stands for all rows.
     repeated: Vec<bool>,
     rows_read: usize,
     is_in_row: bool,
@@ -177,45 +184,47 @@ pub(crate) struct Listing<R> {
 }
 
 impl<R: Rows> Listing<R> {
-    /// Adds the next page. Returns the number of the page to request after it, or `None` if the
-    /// listing is complete.
-    pub(crate) fn add(&mut self, body: Result<Vec<u8>>) -> Result<Option<u64>> {
+    /// Adds the next page, which is its body or the error of its request. Returns the number of the page
+    /// to request after it, or `None` if the listing is complete.
+    pub(crate) fn add(&mut self, page: Result<Vec<u8>>) -> Result<Option<u64>> {
         let is_counted = self.total_pages.or(self.total_count).is_some();
-        let body = match body {
+        let body = match page {
+            // The client knows what a 404 for the first page means.
             Err(error) if self.page == 0 || error.status() != Some(404) => return Err(error),
             Err(_) if is_counted => return Err(self.incomplete()),
             // If there are no counters, a 404 of Mode's own ends the listing.
             Err(error) if error.api_id() == Some("not_found") => return Ok(None),
-            body => &body?,
+            page => &page?,
         };
-        let known = (self.page > 0).then(|| identities(body));
-        let repeated = known.iter().flatten().map(|it| self.earlier.contains(it));
+        let on_page = (self.page > 0).then(|| identities(body));
+        let repeated = on_page.iter().flatten().map(|it| self.earlier.contains(it));
         self.repeated = repeated.collect();
-        let members = self.members;
+        let members_before = self.members;
         self.read(body)?;
-        let has_newcomers = self.members > members;
+        let has_newcomers = self.members > members_before;
         self.page += 1;
 
         let has_all = self.total_count.is_some_and(|total| self.members >= total);
         let has_sign_of_more = self.has_next_link || self.rows_read == PAGE_SIZE;
         let is_before_end = |pages| self.page < pages;
-        let more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
-        if more && has_newcomers {
-            let known = known.unwrap_or_else(|| identities(body));
-            self.earlier.extend(known);
+        let has_more = !has_all && self.total_pages.map_or(has_sign_of_more, is_before_end);
+        if has_more && has_newcomers {
+            let on_page = on_page.unwrap_or_else(|| identities(body));
+            self.earlier.extend(on_page);
             return Ok(Some(self.page + 1));
         }
         let is_all_old = self.rows_read > 0 && !has_newcomers;
+        let lacks_pages = self.total_pages.is_some() && (has_more || is_all_old);
         match self.total_count {
             Some(_) if !has_all => Err(self.incomplete()),
-            None if self.total_pages.is_some() && (more || is_all_old) => Err(self.incomplete()),
+            None if lacks_pages => Err(self.incomplete()),
             _ => Ok(None),
         }
     }
 
     fn read(&mut self, body: &[u8]) -> Result<()> {
         (self.rows_read, self.has_next_link) = (0, false);
-        json::read_with(body, Reader(PATH, self)).map_err(|mut error| {
+        json::read_with(body, Reader(ROWS_PATH, self)).map_err(|mut error| {
             if self.is_in_row {
                 error.0.text += &format!(", in row {}", self.rows_read + 1);
             }
@@ -237,7 +246,14 @@ impl<R: Rows> Listing<R> {
 
 /// Reads the identity of each row. If that is not possible, the page itself stands for all of its rows.
 fn identities(body: &[u8]) -> Vec<u64> {
-    let mut page: Listing<Vec<u64>> = Listing::default();
-    let read = json::without_markers(body).and_then(|text| page.read(text.as_bytes()));
-    read.map_or_else(|_| vec![digest(body)], |()| page.rows)
+    let mut page: Listing<(Vec<u64>, Vec<u64>)> = Listing::default();
+    let read = json::guarded(body).and_then(|text| page.read(text.as_bytes()));
+    let (fields, wholes) = page.rows;
+    let count = |digests: &[u64]| HashSet::<&u64>::from_iter(digests).len();
+    match read {
+        // A field that different rows share, such as a link to the listing, identifies none of them.
+        Ok(()) if count(&fields) < count(&wholes) => wholes,
+        Ok(()) => fields,
+        Err(_) => vec![digest(body)],
+    }
 }

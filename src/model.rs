@@ -263,19 +263,19 @@ impl From<Object<MembershipFields>> for Membership {
     }
 }
 
+/// Mode's number for a user.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "wrong, expected a whole number or a string")]
 enum NumberOrText {
     Number(Number),
     Text(String),
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let wrong = "wrong type, expected a whole number or a string";
-    match Option::deserialize(deserializer) {
-        Ok(None) => Ok(None),
-        Ok(Some(NumberOrText::Text(text))) => Ok(Some(text)),
-        Ok(Some(NumberOrText::Number(number))) if !number.is_f64() => Ok(Some(number.to_string())),
-        _ => Err(D::Error::custom(wrong)),
+    match Option::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(NumberOrText::Text(text)) => Ok(Some(text)),
+        Some(NumberOrText::Number(it)) if it.is_i64() || it.is_u64() => Ok(Some(it.to_string())),
+        Some(_) => Err(D::Error::custom("a fraction, expected a whole number")),
     }
 }

@@ -5,8 +5,8 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as 
 
 /// How many characters of a text from outside are kept at most.
 const MAX_CHARACTERS: usize = 300;
-/// What stands in the place of credentials.
-const BLANK: &str = "[redacted]";
+/// What credentials are replaced with.
+const REDACTED: &str = "[redacted]";
 
 /// Knows every spelling of the credentials, and blanks them.
 pub(crate) struct Redactor(Vec<String>);
@@ -14,7 +14,7 @@ pub(crate) struct Redactor(Vec<String>);
 impl Redactor {
     pub(crate) fn new(token: &str, secret: &str) -> Self {
         let pair = format!("{token}:{secret}");
-        // A message may come without the blanks around it.
+        // A server may repeat a credential without the spaces around it.
         let plain = [token, secret, &pair, token.trim(), secret.trim()];
         let encode = |base64: GeneralPurpose| plain.map(|text| base64.encode(text));
         let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD].map(encode);
@@ -50,8 +50,8 @@ impl Redactor {
             }
             if at >= hidden_until {
                 blanked.push(c);
-            } else if !blanked.ends_with(BLANK) {
-                blanked.push_str(BLANK);
+            } else if !blanked.ends_with(REDACTED) {
+                blanked.push_str(REDACTED);
             }
         }
         blanked
@@ -60,10 +60,8 @@ impl Redactor {
 
 fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || matches!(c as u32,
+            0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
+            | 0xffa0 | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }

@@ -68,13 +68,10 @@ pub(crate) fn is_retried_status(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-pub(crate) fn is_broken_connection(kind: Io) -> bool {
+pub(crate) fn is_broken_connection(io: Io) -> bool {
     use Io::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    let is_cut = matches!(
-        kind,
-        ConnectionRefused | ConnectionReset | ConnectionAborted
-    );
-    is_cut || matches!(kind, Io::BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
+    matches!(io, ConnectionRefused | ConnectionReset | ConnectionAborted)
+        || matches!(io, Io::BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
 }
 
 /// Returns a number in `0.0..1.0`. The standard library's only source of randomness is the seed of
@@ -112,13 +109,13 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
 
     let leap_day = |year| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
     let february = 28 + leap_day(year);
-    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let is_day = (1..=*lengths.get(months_before)?).contains(&day);
+    let month_lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let is_day = (1..=*month_lengths.get(months_before)?).contains(&day);
     if !is_day || !(1970..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let days_before_year: u64 = (1970..year).map(|year| 365 + leap_day(year)).sum();
-    let days_before_month: u64 = lengths.iter().take(months_before).sum();
+    let days_before_month: u64 = month_lengths.iter().take(months_before).sum();
     let days = days_before_year + days_before_month + day - 1;
     let weekday = WEEKDAYS.get((days % 7) as usize)?;
     let time = format!("{hour:02}:{minute:02}:{second:02}");

@@ -17,7 +17,7 @@ struct Body {
 
 /// Turns a response whose status is not 200 into an error. Its body may be anything.
 pub(crate) fn error(status: u16, body: &[u8], redactor: &Redactor) -> Error {
-    let Body { id, message } = json::read_any(body).unwrap_or_default();
+    let Body { id, message } = json::read_with_values(body).unwrap_or_default();
     let id = json::words(&id);
     let message = match message {
         Value::Null => plain_text(body),

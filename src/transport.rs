@@ -30,7 +30,7 @@ const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 /// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
 /// connect again.
 const MAX_IDLE_CONNECTIONS: usize = 64;
-const PROXY_LOGIN: &str = "put its user name and password, percent-encoded, into the URL in";
+const PROXY_LOGIN_ADVICE: &str = "put its user name and password, percent-encoded, into the URL in";
 const LACKS_TLS: &str =
     "https needs the feature `rustls` of mode-analytics, which this program was built without";
 
@@ -47,7 +47,8 @@ pub(crate) struct Settings {
     pub(crate) on_retry: OnRetry,
 }
 
-/// Finds the proxy for an origin as curl does, along with the variable that names it. An error says why no request can be sent.
+/// Returns the proxy for an origin, found as curl finds it, and the variable that names it. An error says
+/// why no request can be sent: the proxy cannot be used, or this build cannot speak https.
 fn find_proxy(origin: &Origin) -> Result<Option<(&'static str, Proxy)>, String> {
     if origin.is_secure && !cfg!(feature = "rustls") {
         return Err(LACKS_TLS.into());
@@ -99,6 +100,7 @@ pub(crate) struct Transport {
     pub(crate) redactor: Redactor,
     authorization: String,
     pub(crate) settings: Settings,
+    /// The proxy and its variable, if there is one, or why no request can be sent.
     proxy: Result<Option<(&'static str, Proxy)>, String>,
 }
 
@@ -192,39 +194,37 @@ impl Transport {
 
     fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
         let mut error = status::error(status, body, &self.redactor);
-        let hint = headers
-            .get(header::RETRY_AFTER)
-            .and_then(|it| it.to_str().ok());
+        let hint = headers.get(header::RETRY_AFTER);
+        let hint = hint.and_then(|value| value.to_str().ok());
         let wait = hint.and_then(|hint| retry::retry_after(hint, SystemTime::now()));
         error.0.retry_after = wait;
         if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), wait) {
             error = error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil()));
         }
-        match headers.get(header::LOCATION) {
-            Some(location) if matches!(status, 300..=399) => {
-                let target = self.redirect_target(&String::from_utf8_lossy(location.as_bytes()));
-                let advice = format!("a redirect to {target} is not followed: check the base URL");
-                error.with_advice(advice)
-            }
-            _ => error,
-        }
+        let location = headers.get(header::LOCATION);
+        let Some(location) = location.filter(|_| matches!(status, 300..=399)) else {
+            return error;
+        };
+        let target = self.redirect_target(&String::from_utf8_lossy(location.as_bytes()));
+        let advice = format!("a redirect to {target} is not followed: check the base URL");
+        error.with_advice(advice)
     }
 
     /// Returns where a redirect leads, without the path, which may contain anything.
     fn redirect_target(&self, location: &str) -> String {
-        let location = location.to_lowercase();
         let mut parts = location.split(['?', '#', '\\']);
-        let location = parts.next().unwrap_or_default();
-        let (scheme, rest) = location.split_once("//").unwrap_or_default();
+        let target = parts.next().unwrap_or_default();
+        let (scheme, rest) = target.split_once("//").unwrap_or_default();
         let (own, _) = self.origin.url.split_once("//").unwrap_or_default();
-        let scheme = if scheme.is_empty() { own } else { scheme };
+        let scheme = if scheme.is_empty() { own } else { scheme }.to_lowercase();
         let authority = rest.split('/').next().unwrap_or_default();
         let uri: Uri = format!("http://{authority}").parse().unwrap_or_default();
         let port = uri.port().map_or(String::new(), |port| format!(":{port}"));
-        match (scheme, uri.host()) {
+        let start = target.split('/').next().unwrap_or_default();
+        match (&*scheme, uri.host()) {
             ("http:" | "https:", Some(it)) => self.redactor.clean(&format!("{scheme}//{it}{port}")),
-            _ if rest.is_empty() => format!("another path of {}", self.origin.url),
-            _ => "an unreadable address".into(),
+            _ if start.contains(':') || target.starts_with("//") => "an unreadable address".into(),
+            _ => format!("another path of {}", self.origin.url),
         }
     }
 
@@ -247,20 +247,20 @@ impl Transport {
             Fault::Timeout(Timeout::Connect) => {
                 let limit = limit.min(CONNECT_TIMEOUT);
                 let text = format!("no connection, TLS handshake included, within {limit:.1?}");
-                return self.failure(ErrorKind::Timeout, text, "", true);
+                return self.connection_error(ErrorKind::Timeout, text, "");
             }
             Fault::Timeout(_) => {
                 let text = format!("no complete response within {limit:.1?}");
-                return self.failure(ErrorKind::Timeout, text, "", true);
+                return self.connection_error(ErrorKind::Timeout, text, "");
             }
             Fault::ConnectProxyFailed(reason) => {
-                let mut words = reason.split(|c: char| !c.is_ascii_digit());
-                let Some(status) = words.find_map(|word| word.parse::<u16>().ok()) else {
+                let Some((_, status)) = reason.rsplit_once('/') else {
+                    // The proxy closed the connection instead.
                     return self.convert_error(Fault::BodyStalled, limit);
                 };
                 let text = format!("got status {status} for CONNECT");
-                let is_retryable = matches!(status, 502 | 503);
-                return self.failure(ErrorKind::Transport, text, &reason, is_retryable);
+                let error = self.connection_error(Transport, text, &reason);
+                return error.retryable(matches!(status, "502" | "503"));
             }
             // The error's own text would show the URL.
             Fault::Http(_) | Fault::BadUri(_) => {
@@ -268,7 +268,7 @@ impl Transport {
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
-                return self.failure(ErrorKind::Transport, text, "", false);
+                return self.connection_error(Transport, text, "").retryable(false);
             }
         };
         let cause = error.to_string();
@@ -280,14 +280,14 @@ impl Transport {
             _ if is_broken => (Transport, "lost the connection"),
             _ => (Transport, "I/O error"),
         };
-        let mut converted = self.failure(kind, text.into(), &cause, is_broken);
+        let mut converted = self.connection_error(kind, text.into(), &cause);
         converted.0.source = Some(error);
-        converted
+        converted.retryable(is_broken)
     }
 
-    /// A failure of the connection. It names the proxy, if there is one, and gives advice that fits the
-    /// cause.
-    fn failure(&self, kind: ErrorKind, mut text: String, cause: &str, is_retryable: bool) -> Error {
+    /// Makes an error for a failed connection. It names the proxy, if there is one, and its advice fits
+    /// the cause.
+    fn connection_error(&self, kind: ErrorKind, mut text: String, cause: &str) -> Error {
         if let Ok(Some((_, proxy))) = &self.proxy {
             let address = format!("{}:{}", proxy.host(), proxy.port());
             text += &format!(" through the proxy {}", self.redactor.clean(&address));
@@ -296,7 +296,7 @@ impl Transport {
         let advice = match (kind, &self.proxy) {
             (ErrorKind::Tls, _) => self.tls_advice(cause).into(),
             (ErrorKind::Transport, Ok(Some((variable, _)))) => match cause {
-                _ if says("407") || says("auth") => format!("{PROXY_LOGIN} {variable}"),
+                _ if says("407") || says("auth") => format!("{PROXY_LOGIN_ADVICE} {variable}"),
                 _ if says("403") => {
                     format!("the proxy forbids connections to {}", self.origin.host)
                 }
@@ -307,8 +307,7 @@ impl Transport {
             }
             _ => kind.advice().into(),
         };
-        let error = Error::new(kind, text).with_advice(advice);
-        error.retryable(is_retryable)
+        Error::new(kind, text).with_advice(advice)
     }
 
     /// What to do if this is what rustls says.

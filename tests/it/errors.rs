@@ -269,7 +269,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ("{}", "missing field `_embedded` at line 1 column 2", OTHER),
         (
             r#""x""#,
-            "unexpected JSON: expected an array of memberships or an object with `_embedded.memberships` at \
+            "unexpected JSON: expected memberships, in an array or in `_embedded.memberships` at \
              line 1 column 3",
             OTHER,
         ),
@@ -290,7 +290,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ),
         (
             r#"{"_embedded": 7}"#,
-            "unexpected JSON: expected an array of memberships or an object with `_embedded.memberships` at line 1 column 15",
+            "unexpected JSON: expected memberships, in an array or in `_embedded.memberships` at line 1 column 15",
             OTHER,
         ),
         (
@@ -469,6 +469,9 @@ fn a_redirect_names_the_place_and_nothing_more_of_it() {
         ("https://evil.example/?private=a b", "https://evil.example"),
         ("https://evil.example\\private", "https://evil.example"),
         ("https://evil.example/\u{17c}\u{f3}", "https://evil.example"),
+        ("mailto:private@evil.example", "an unreadable address"),
+        ("https:evil.example", "an unreadable address"),
+        ("/private//private", &own),
         (
             "HTTPS://evil.example:8443/private",
             "https://evil.example:8443",
@@ -489,6 +492,10 @@ fn a_redirect_names_the_place_and_nothing_more_of_it() {
         ("//evil.example/private", "http://evil.example"),
         ("//private@evil.example:1/private", "http://evil.example:1"),
         (&relative, &origin),
+        ("/a:b", &own),
+        ("//evil<example/", "an unreadable address"),
+        ("https://", "an unreadable address"),
+        ("https:\\\\evil.example", "an unreadable address"),
     ];
     let text_of = |status, location: &str| {
         server.on(
@@ -667,7 +674,7 @@ fn a_body_that_is_plain_text_is_the_message() {
 }
 
 #[test]
-fn times_are_for_people() {
+fn times_have_one_decimal() {
     let cases = [
         (1_234, "1.2s"),
         (1_999, "2.0s"),
@@ -737,7 +744,7 @@ fn what_is_refused_is_shown_in_quotes() {
         ),
         (
             "/api/a b",
-            "the path \"/api/a b\" must be printable ASCII without blanks or \"#<>\\`",
+            "the path \"/api/a b\" must be printable ASCII without spaces or \"#<>\\`",
         ),
     ];
     each(paths, |(path, text)| {
@@ -794,6 +801,14 @@ fn get_tells_what_the_callers_type_lacks() {
             "{}",
             "unexpected JSON: expected a sequence at line 1 column 0",
         ),
+        (
+            r#"[{"name": null, "state": null, "rank": "x"}]"#,
+            "unexpected JSON: expected a string at line 1 column 14",
+        ),
+        (
+            r#"[{"rank": 3.5}]"#,
+            "unexpected JSON: expected u8 at line 1 column 13",
+        ),
         // What is as the type expects stays, so that the type gets to the same place again.
         (
             r#"[{"state": "active", "name": true}]"#,
@@ -815,6 +830,25 @@ fn get_tells_what_the_callers_type_lacks() {
     });
     assert!(text_of("<html>").contains("it is an HTML page, not JSON"));
     let _ = (State::Active, State::Banned);
+}
+
+#[test]
+fn a_type_that_fails_by_itself_has_no_position() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "bool")]
+    struct Picky;
+
+    impl TryFrom<bool> for Picky {
+        type Error = &'static str;
+
+        fn try_from(_: bool) -> Result<Self, &'static str> {
+            Err("the wrong one, expected another one")
+        }
+    }
+
+    let error = error_of_type::<Picky>(Reply::json(200, "true"));
+    let text = "cannot read the response: unexpected JSON: expected another one (the type ";
+    assert!(error.to_string().contains(text), "{error}");
 }
 
 #[test]

@@ -712,8 +712,8 @@ fn extreme_settings_work_or_are_refused() {
     );
 }
 
-/// Text within text within text, each as deep as it may be. If another crate has switched on serde_json's
-/// `raw_value`, an object with this key makes `Value` read the text that it holds.
+/// JSON in a string in JSON, ten levels of it, each of them nested nearly as deeply as serde_json allows.
+/// If another crate has switched on `raw_value`, an object with this key makes `Value` parse the string.
 fn marked(key: &str) -> String {
     let (open, close) = ("[".repeat(120), "]".repeat(120));
     (0..10).fold("1".into(), |inner, _| {
@@ -727,6 +727,7 @@ fn the_markers_of_serde_json_are_only_text() {
     let keys = [
         "$serde_json::private::RawValue",
         "\\u0024serde_json::private::RawValue",
+        "$\\u0073erde_json::private::RawValue",
         "$serde_json::private::Number",
     ];
     each(keys, |key| {
@@ -763,10 +764,22 @@ fn the_markers_of_serde_json_are_only_text() {
 
 #[test]
 fn a_message_may_start_with_a_dollar_sign() {
-    let server = serving(Reply::json(418, r#"{"id": "$1", "message": "$5, or $6"}"#));
+    let server = serving(Reply::json(
+        418,
+        r#"{"id": "$s", "message": "$ome \"$6\""}"#,
+    ));
     let error = client(&server).memberships("acme").unwrap_err();
     assert_eq!(
         (error.api_id(), error.api_message()),
-        (Some("$1"), Some("$5, or $6"))
+        (Some("$s"), Some("$ome \"$6\""))
     );
+}
+
+#[test]
+fn a_message_of_fields_is_in_the_order_of_their_names() {
+    let body = r#"{"message": {"z": " 1", "a": "\"$2", "b": [true, 1.5, null]}}"#;
+    let error = client(&serving(Reply::json(418, body)))
+        .memberships("acme")
+        .unwrap_err();
+    assert_eq!(error.api_message(), Some("a: \"$2; b: true, 1.5, ; z:  1"));
 }

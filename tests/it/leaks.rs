@@ -381,6 +381,19 @@ fn server_text_cannot_steer_a_terminal() {
 }
 
 #[test]
+fn a_redirect_to_a_host_with_a_secret_in_its_name_does_not_show_it() {
+    let server = FakeMode::start();
+    let client = Client::builder(Credentials::new("ToKeN", "SeCrEt").unwrap())
+        .base_url(server.origin())
+        .build()
+        .unwrap();
+    let reply = Reply::json(302, "").header("Location", "HTTPS://SeCrEt.example/");
+    server.on("/api/x", reply);
+    let text = client.get::<()>("/api/x").unwrap_err().to_string();
+    assert!(text.contains("to https://[redacted].example is"), "{text}");
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let second = TcpListener::bind("127.0.0.1:0").unwrap();
     second.set_nonblocking(true).unwrap();
@@ -423,6 +436,26 @@ fn a_secret_that_was_cut_is_blanked_too() {
     let server = serving(Reply::bytes(400, "text/plain", crate::SECRET.repeat(3000)));
     let error = crate::client(&server).memberships("acme").unwrap_err();
     assert_eq!(error.api_message(), Some("[redacted]"));
+}
+
+#[test]
+fn a_secret_that_looks_like_a_marker_of_serde_json_is_blanked() {
+    const ODD: &str = r#"Se"$cret-Xyz"#;
+    let bodies = [
+        r#"{"id": "Se\"$cret-Xyz", "message": "no Se\"$cret-Xyz"}"#,
+        r#"{"message": "no Se\"\u0024cret-Xyz"}"#,
+        r#"{"message": {"Se\"$cret-Xyz": "$Se\"$cret-Xyz"}}"#,
+    ];
+    each(bodies, |body| {
+        let server = serving(Reply::json(418, *body));
+        let client = Client::builder(Credentials::new("token", ODD).unwrap())
+            .base_url(server.origin())
+            .build()
+            .unwrap();
+        let error = client.memberships("acme").unwrap_err();
+        assert!(error.to_string().contains("[redacted]"), "{error}");
+        assert!(!shown(&error).contains("cret-Xyz"), "{error}");
+    });
 }
 
 #[test]

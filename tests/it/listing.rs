@@ -618,7 +618,7 @@ fn what_identifies_a_member_has_an_order() {
             r#""email": "b", "name": "A""#.into(),
             false,
         ),
-        // Everything else, beside the links.
+        // Everything else besides the links.
         (
             r#""name": "A", "admin": true"#.into(),
             r#""admin": true, "name": "\u0041""#.into(),
@@ -859,7 +859,7 @@ fn counting_looks_at_state_alone() {
 }
 
 #[test]
-fn what_is_not_a_text_identifies_nobody() {
+fn what_all_members_share_identifies_nobody() {
     let row = |n: usize, shared: &str| {
         format!(r#"{{"state": "active", "member_username": "user{n}", {shared}}}"#)
     };
@@ -874,7 +874,8 @@ fn what_is_not_a_text_identifies_nobody() {
     let cases = [
         r#""member_token": "  ", "_links": {"self": {"href": ""}}"#,
         r#""member_token": null, "_links": []"#,
-        r#""_links": {"self": "/api/acme/memberships"}"#,
+        r#""_links": {"self": {"href": "/api/acme/memberships"}}"#,
+        r#""member_token": "the same""#,
     ];
     each(cases, |shared| {
         // Two pages, and a route that ignores the number of the page.
@@ -883,6 +884,17 @@ fn what_is_not_a_text_identifies_nobody() {
         let server = paged([page(0..30, shared), page(0..30, shared)]);
         assert_eq!(listed(&server), Ok(30));
     });
+}
+
+#[test]
+fn a_number_identifies_a_member_too() {
+    let page = |state: &str, links: &str| {
+        let row = |n: u32, field: &str| format!(r#"{{"{field}": {n}, "state": "{state}"}}"#);
+        page_of(&[&row(1, "member_token"), &row(2, "username")], links)
+    };
+    let server = paged([page("active", NEXT), page("banned", "")]);
+    let counts = client(&server).membership_counts("acme").unwrap();
+    assert_eq!((counts.total, counts.active), (2, 2));
 }
 
 #[test]

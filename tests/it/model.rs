@@ -162,11 +162,48 @@ fn an_account_and_a_verification_are_objects() {
 
 #[test]
 fn an_id_of_another_type_is_refused() {
-    each(["1.5", "true", "[]", "{}"], |id| {
+    let ids = [
+        "1.5",
+        "true",
+        "[]",
+        "{}",
+        "1e3",
+        "1e999",
+        "18446744073709551616",
+    ];
+    each(ids, |id| {
         let server = FakeMode::start();
         let user = format!(r#"{{"username": "ada", "id": {id}}}"#);
         server.on("/api/account", Reply::json(200, user));
         let error = client(&server).account().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode);
+    });
+}
+
+#[test]
+fn an_id_that_is_cut_off_or_not_json_is_no_wrong_type() {
+    let cases = [
+        (
+            r#"{"username": "ada", "id":"#,
+            "JSON that ends too early at line 1 column 25",
+        ),
+        (
+            r#"{"username": "ada", "id": "12"#,
+            "JSON that ends too early at line 1 column 29",
+        ),
+        (
+            r#"{"username": "ada", "id": xyz}"#,
+            "not JSON at line 1 column 27",
+        ),
+        (
+            r#"{"username": "ada", "id": []}"#,
+            "unexpected JSON: expected a whole number or a string at line 1 column 29",
+        ),
+    ];
+    each(cases, |(body, what)| {
+        let server = FakeMode::start();
+        server.on("/api/account", Reply::json(200, *body));
+        let text = client(&server).account().unwrap_err().to_string();
+        assert!(text.contains(&format!("response: {what} (")), "{text}");
     });
 }
