@@ -53,10 +53,8 @@ impl Rows for (Vec<u64>, Vec<u64>) {
     type Row<'de> = Value;
 
     fn push(&mut self, mut row: Value) {
-        let at = |path| {
-            row.pointer(path)
-                .filter(|it| it.is_string() || it.is_number())
-        };
+        let is_plain = |it: &&Value| it.is_string() || it.is_number();
+        let at = |path| row.pointer(path).filter(is_plain);
         let text = |path| at(path).map(json::words).filter(|it| !it.trim().is_empty());
         let name = text("/member_username").or(text("/username"));
         let (token, link) = (text("/member_token"), text("/_links/self/href"));
@@ -87,13 +85,12 @@ struct PageLinks {
     next_page: Option<Link>,
 }
 
-/// The link to the next page. `{"href": null}` leads nowhere; anything else may lead to a page that
-/// exists.
+/// The link to the next page. `{"href": null}` is none; anything else may lead to a page that exists.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Link {
-    Nowhere { href: () },
-    Somewhere(IgnoredAny),
+    Absent { href: () },
+    Present(IgnoredAny),
 }
 
 /// Where the rows are in a whole page, unless the page is an array.
@@ -156,8 +153,7 @@ impl<'de, R: Rows> Visitor<'de> for Reader<'_, R> {
                 "_links" if is_whole_page => {
                     let links: Option<Object<PageLinks>> = fields.next_value()?;
                     let next = links.and_then(|Object(links)| links.next_page);
-                    listing.has_next_link =
-                        !matches!(next, None | Some(Link::Nowhere { href: () }));
+                    listing.has_next_link = !matches!(next, None | Some(Link::Absent { href: () }));
                 }
                 _ => drop(fields.next_value::<IgnoredAny>()?),
             }
