@@ -805,6 +805,11 @@ fn get_tells_what_the_callers_type_lacks() {
             r#"[{"name": null, "state": null, "rank": "x"}]"#,
             "unexpected JSON: expected a string at line 1 column 14",
         ),
+        // The type would fail at another field if it read the fields in another order.
+        (
+            r#"[{"rank": "x", "name": true}]"#,
+            "unexpected JSON: expected u8 at line 1 column 12",
+        ),
         (
             r#"[{"rank": 3.5}]"#,
             "unexpected JSON: expected u8 at line 1 column 13",
