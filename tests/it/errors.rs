@@ -808,7 +808,7 @@ fn get_tells_what_the_callers_type_lacks() {
         // The type would fail at another field if it read the fields in another order.
         (
             r#"[{"rank": "x", "name": true}]"#,
-            "unexpected JSON: expected u8 at line 1 column 12",
+            "unexpected JSON: expected u8 at line 1 column 13",
         ),
         (
             r#"[{"rank": 3.5}]"#,
