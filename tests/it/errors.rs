@@ -820,6 +820,10 @@ fn get_tells_what_the_callers_type_lacks() {
             "unexpected JSON: expected a string at line 1 column 33",
         ),
         (
+            r#"[{"rank": 7, "name": true}]"#,
+            "unexpected JSON: expected a string at line 1 column 25",
+        ),
+        (
             r#"[{"state": "active", "rank": 300}]"#,
             "unexpected JSON: expected u8 at line 1 column 32",
         ),
