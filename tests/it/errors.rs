@@ -760,6 +760,8 @@ fn get_tells_what_the_callers_type_lacks() {
         _name: String,
         #[serde(rename = "state")]
         _state: State,
+        #[serde(default, rename = "count")]
+        _count: u8,
         #[serde(default, rename = "rank")]
         _rank: u8,
         #[serde(default, rename = "any")]
@@ -820,8 +822,8 @@ fn get_tells_what_the_callers_type_lacks() {
             "unexpected JSON: expected a string at line 1 column 33",
         ),
         (
-            r#"[{"rank": 7, "name": true}]"#,
-            "unexpected JSON: expected a string at line 1 column 25",
+            r#"[{"count": 7, "name": true}]"#,
+            "unexpected JSON: expected a string at line 1 column 26",
         ),
         (
             r#"[{"state": "active", "rank": 300}]"#,
