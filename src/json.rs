@@ -26,15 +26,15 @@ pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> 
     value.map_err(|error| decode_error(body, &error, |_| true))
 }
 
-/// Stands in front of a `$` in a guarded text. It is not a character, so no other text contains it.
-const GUARD: char = '\u{fdd0}';
+/// Stands for a `$` at the start of a string in a guarded text. Its first part is not a character.
+const GUARD: &str = "\u{fdd0}$";
 
 /// Returns the body in a form that can safely be read into `Value`: no string starts with `$`. If another
 /// crate switches on serde_json's `raw_value`, `Value` parses the string under the key
 /// `$serde_json::private::RawValue` as JSON, and so on, until the stack overflows.
 pub(crate) fn guarded(body: &[u8]) -> Result<String> {
     let text = as_text(body)?.replace(r#""\u0024"#, "\"$");
-    Ok(text.replace("\"$", &format!("\"{GUARD}$")))
+    Ok(text.replace("\"$", &format!("\"{GUARD}")))
 }
 
 /// Reads a body that must be one JSON object into a type of this crate that contains `Value`.
@@ -50,31 +50,34 @@ pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let whole: Value = serde_json::from_str(&text).unwrap_or_default();
         let is_shown = |words: &str| {
             let mut value = whole.clone();
-            overwrite(&mut value, &words.to_lowercase());
-            let is_apart = value == whole && !whole.is_null();
-            let overwritten = serde_json::from_str::<T>(&value.to_string());
-            is_apart || overwritten.is_err_and(|error| error.to_string().contains(words))
+            overwrite(&mut value, &words.to_uppercase());
+            // Of two fields with the same name, `Value` has only one.
+            let has_all = text.matches(':').count() == value.to_string().matches(':').count();
+            let is_apart = has_all && value == whole && !whole.is_null();
+            let said = format!("d {words} at "); // The "d" ends "missing field" and "expected".
+            let again = serde_json::from_str::<T>(&value.to_string());
+            is_apart || again.is_err_and(|error| format!("{error} at ").contains(&said))
         };
         let error = decode_error(body, &error, is_shown);
         error.with_advice("the type that `get` reads into must fit the response")
     })
 }
 
-/// Overwrites the strings and numbers that contain one of these words, which are in lower case. Removes
+/// Overwrites the strings and numbers that contain one of these words, which are in capitals. Removes
 /// the fields whose names are not plain ASCII identifiers, because such names may be data.
 fn overwrite(value: &mut Value, words: &str) {
     let has_word = |text: &str| {
-        let text = text.to_lowercase();
-        let mut words = words.split(|c: char| !c.is_alphanumeric());
-        words.any(|word| !matches!(word, "" | "a") && text.contains(word))
+        let text = text.to_uppercase();
+        let mut each = words.split(|c: char| !c.is_alphanumeric());
+        words.contains(&text) || each.any(|it| !matches!(it, "" | "A") && text.contains(it))
     };
     match value {
         Value::String(text) if has_word(text) => text.clear(),
-        Value::Number(number) if has_word(&number.to_string()) => *value = Value::Null,
+        // A type may write any other number in another way.
+        Value::Number(it) if !it.is_u64() || has_word(&it.to_string()) => *value = Value::Null,
         Value::Array(items) => items.iter_mut().for_each(|item| overwrite(item, words)),
         Value::Object(fields) => {
-            let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            fields.retain(|name, _| is_name(name));
+            fields.retain(|name, _| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
             fields.values_mut().for_each(|it| overwrite(it, words));
         }
         _ => {}
@@ -152,13 +155,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 pub(crate) fn words(json: &Value) -> String {
     match json {
         Value::Null => String::new(),
-        Value::String(text) => text.replace(GUARD, ""),
+        Value::String(text) => text.replace(GUARD, "$"),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| format!("{name}: {}", words(value));
             let mut fields: Vec<String> = fields.iter().map(field).collect();
             fields.sort();
-            fields.join("; ").replace(GUARD, "")
+            fields.join("; ").replace(GUARD, "$")
         }
         other => other.to_string(),
     }

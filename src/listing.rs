@@ -61,9 +61,7 @@ impl Rows for (Vec<u64>, Vec<u64>) {
         let fields = [token, link, name, text("/email")];
         let field = fields.iter().enumerate().find(|(_, text)| text.is_some());
         let field = field.map(digest);
-        if let Some(fields) = row.as_object_mut() {
-            fields.remove("_links");
-        }
+        let _ = row.as_object_mut().map(|row| row.remove("_links"));
         let whole = digest(row);
         self.0.push(field.unwrap_or(whole));
         self.1.push(whole);

@@ -461,6 +461,17 @@ fn a_secret_that_looks_like_a_marker_of_serde_json_is_blanked() {
 }
 
 #[test]
+fn a_secret_with_a_noncharacter_is_blanked() {
+    let server = serving(Reply::json(418, "{\"message\": \"no ab\u{fdd0}cdefgh\"}"));
+    let client = Client::builder(Credentials::new("token", "ab\u{fdd0}cdefgh").unwrap())
+        .base_url(server.origin())
+        .build()
+        .unwrap();
+    let error = client.memberships("acme").unwrap_err();
+    assert_eq!(error.api_message(), Some("no [redacted]"));
+}
+
+#[test]
 fn the_end_of_a_text_is_a_cut_secret_from_three_characters_on() {
     let cases = [
         ("it took 77", "it took 77"),
@@ -473,26 +484,86 @@ fn the_end_of_a_text_is_a_cut_secret_from_three_characters_on() {
     });
 }
 
-#[test]
-fn no_number_gets_out_through_a_type_of_the_callers() {
-    #[derive(Debug, Deserialize)]
-    #[serde(try_from = "u64")]
-    struct Picky;
+/// Types that write what they read into an error, behind serde's own words.
+mod quoting {
+    use std::fmt::{Debug, Display};
 
-    impl TryFrom<u64> for Picky {
-        type Error = String;
+    use serde::de::{DeserializeOwned, Error};
+    use serde::{Deserialize, Deserializer};
 
-        fn try_from(number: u64) -> Result<Self, String> {
-            Err(format!("missing field `{number}`"))
+    #[derive(Debug)]
+    pub struct Quoting<T, const WAY: usize>(std::marker::PhantomData<T>);
+
+    impl<'de, T: DeserializeOwned + Display, const WAY: usize> Deserialize<'de> for Quoting<T, WAY> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let it = T::deserialize(deserializer)?;
+            Err(D::Error::custom(match WAY {
+                0 => format!("bad, expected {it}"),
+                1 => format!("missing field `{it}`"),
+                2 => format!("bad, expected {it}s"),
+                _ => format!("bad, expected {}", it.to_string().to_uppercase()),
+            }))
         }
     }
+}
 
-    let server = FakeMode::start();
-    server.on("/api/x", Reply::json(200, "[5551234]"));
-    let error = crate::client(&server)
-        .get::<Vec<Picky>>("/api/x")
-        .unwrap_err();
-    assert!(!shown(&error).contains("5551234"), "{error}");
+#[test]
+fn no_plain_value_gets_out_through_a_type_of_the_callers() {
+    use quoting::Quoting;
+    use std::fmt::Display;
+
+    fn quoted<T: DeserializeOwned + Display + std::fmt::Debug>(body: &str) -> Vec<String> {
+        let server = FakeMode::start();
+        server.on("/api/x", Reply::json(200, body));
+        let client = crate::client(&server);
+        fn fail<T: DeserializeOwned + std::fmt::Debug>(client: &Client) -> String {
+            shown(&client.get::<HashMap<String, T>>("/api/x").unwrap_err())
+        }
+        vec![
+            fail::<Quoting<T, 0>>(&client),
+            fail::<Quoting<T, 1>>(&client),
+            fail::<Quoting<T, 2>>(&client),
+            fail::<Quoting<T, 3>>(&client),
+        ]
+    }
+    fn nothing_of_it(texts: Vec<String>) {
+        for text in texts {
+            assert!(
+                !text.contains(": expected") && !text.contains("missing"),
+                "{text}"
+            );
+        }
+    }
+    let texts = [
+        "hunter2",
+        "x",
+        "e",
+        "line",
+        "column",
+        "***",
+        "\u{1f600}",
+        "ΓΙΩΡΓΟΣ.x",
+        "straße",
+        "a",
+        "A",
+        "u8",
+    ];
+    each(texts, |text| {
+        nothing_of_it(quoted::<String>(&format!(r#"{{"note": "{text}"}}"#)));
+        // Two fields with one name.
+        nothing_of_it(quoted::<String>(&format!(
+            r#"{{"note": "{text}", "note": "y"}}"#
+        )));
+    });
+    each(["5551234", "1", "22", "0", "30"], |number| {
+        nothing_of_it(quoted::<u64>(&format!(r#"{{"note": {number}}}"#)));
+    });
+    each(
+        ["1e20", "1e-7", "2.50", "123456789012345678901234"],
+        |number| {
+            nothing_of_it(quoted::<f64>(&format!(r#"{{"note": {number}}}"#)));
+        },
+    );
 }
 
 #[test]
