@@ -24,8 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ERROR_BYTES: u64 = 65_536;
 /// How long reading the body of an error response may take at most.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(2);
-/// A request gets a time limit of its own only if it is this much, or a twentieth, below the agent's.
-/// Such a limit keeps ureq from caching its TLS configuration, so a client's first request has none.
+/// A request gets a time limit of its own only if it is at least this much below the agent's. Such a
+/// limit keeps ureq from caching its TLS configuration, so a client's first request has none.
 const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 /// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
 /// connect again.
@@ -153,7 +153,7 @@ impl Transport {
         let request = self.agent.get(format!("{}{path}", self.origin.url));
         let request = request.header(header::AUTHORIZATION, &self.authorization);
         let usual = self.settings.attempt_timeout;
-        let has_own_limit = time_left + TIME_THAT_MATTERS.min(usual / 20) <= usual;
+        let has_own_limit = time_left + TIME_THAT_MATTERS <= usual;
         let limit = if has_own_limit { time_left } else { usual };
         let call = move || match has_own_limit {
             true => request.config().timeout_global(Some(limit)).build().call(),
