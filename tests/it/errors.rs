@@ -760,6 +760,8 @@ fn get_tells_what_the_callers_type_lacks() {
         _name: String,
         #[serde(rename = "state")]
         _state: State,
+        #[serde(default, rename = "group")]
+        _group: Option<State>,
         #[serde(default, rename = "count")]
         _count: u8,
         #[serde(default, rename = "rank")]
@@ -818,7 +820,7 @@ fn get_tells_what_the_callers_type_lacks() {
         ),
         // What is as the type expects stays, so that the type gets to the same place again.
         (
-            r#"[{"state": "active", "name": true}]"#,
+            r#"[{"group": "active", "name": true}]"#,
             "unexpected JSON: expected a string at line 1 column 33",
         ),
         (

@@ -285,6 +285,7 @@ fn no_value_gets_out_through_a_type_of_the_callers() {
                 format!("{{\"{value}\": \"{value}\", \"{value}\": 2}}"),
                 format!("{{\"kind\": \"{value}\"}}"),
                 // Not every JSON text can be read as a whole.
+                format!("[\"{value}\", 1e400]"),
                 format!("{{\"a\": \"{value}\", \"b\": 1e400}}"),
             ]
         });
@@ -505,6 +506,28 @@ mod quoting {
             }))
         }
     }
+}
+
+#[test]
+fn a_value_that_begins_what_the_type_says_does_not_get_out() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Option<u64>")]
+    struct Dozen;
+
+    impl TryFrom<Option<u64>> for Dozen {
+        type Error = String;
+
+        fn try_from(number: Option<u64>) -> Result<Self, String> {
+            Err(format!("bad, expected {}", number.unwrap_or(12)))
+        }
+    }
+
+    let server = FakeMode::start();
+    server.on("/api/x", Reply::json(200, "[1]"));
+    let error = crate::client(&server)
+        .get::<Vec<Dozen>>("/api/x")
+        .unwrap_err();
+    assert!(!shown(&error).contains(": expected"), "{error}");
 }
 
 #[test]
