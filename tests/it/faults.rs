@@ -77,6 +77,10 @@ fn broken_connections_are_tried_four_times() {
             (error.attempts(), error.status(), error.is_retryable()),
             (4, None, true)
         );
+        assert!(
+            error.to_string().contains(": lost the connection ("),
+            "{error}"
+        );
     });
 }
 
@@ -179,6 +183,12 @@ fn a_name_that_does_not_resolve_is_not_tried_again() {
             (ErrorKind::Transport, 1),
             "{error}"
         );
+        let text = error.to_string();
+        assert!(
+            text.ends_with(" (check the network and the proxy variables)"),
+            "{text}"
+        );
+        assert!(!text.contains("lost the connection"), "{text}");
     }
 }
 

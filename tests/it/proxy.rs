@@ -531,6 +531,27 @@ fn tls_that_fails_behind_a_proxy_has_the_advice_that_fits() {
     assert_eq!(re_signed.seen(), (1, 0));
 }
 
+#[cfg(feature = "socks-proxy")]
+#[test]
+fn a_proxy_that_does_not_speak_socks_is_not_taken_for_tls() {
+    let port = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let cases = ["socks5", "socks4"].map(|scheme| {
+        let url = format!("{scheme}://127.0.0.1:{port}");
+        vec![("ALL_PROXY", url)]
+    });
+    let test = "a_proxy_that_does_not_speak_socks_is_not_taken_for_tls";
+    each_in_own_process(test, &cases, || {
+        let error = verify(builder_at("https://192.0.2.1".into()).build()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::Transport, 1),
+            "{error:?}"
+        );
+        let advice = "(check the proxy that ALL_PROXY names)";
+        assert!(error.to_string().ends_with(advice), "{error}");
+    });
+}
+
 #[test]
 fn a_socks_proxy_is_for_the_feature_alone() {
     let schemes = ["socks4", "socks4a", "socks5", "socks5h"];
