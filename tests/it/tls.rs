@@ -31,8 +31,12 @@ impl Authority {
     }
 
     pub(crate) fn certify(&self, host: &str, expires: i32) -> ServerConfig {
+        self.certify_from(2020, host, expires)
+    }
+
+    fn certify_from(&self, begins: i32, host: &str, expires: i32) -> ServerConfig {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_before = date_time_ymd(begins, 1, 1);
         params.not_after = date_time_ymd(expires, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate: CertificateDer<'static> = params.signed_by(&key, &self.0).unwrap().into();
@@ -211,6 +215,15 @@ fn a_server_that_speaks_no_tls_is_refused() {
     }
 }
 
+#[test]
+fn a_server_that_refuses_the_handshake_is_told_with_the_usual_advice() {
+    // An alert: fatal, handshake failure.
+    let port = saying(b"\x15\x03\x03\x00\x02\x02\x28");
+    let error = verify(builder_at(format!("https://127.0.0.1:{port}")).build()).unwrap_err();
+    let advice = "check the base URL, this machine's clock, and anything in between";
+    assert_refused(&error, "", advice, "HandshakeFailure");
+}
+
 /// On Linux `SSL_CERT_FILE` says whom to trust. Windows and macOS ask their own stores, which a test must not change.
 #[cfg(all(feature = "platform-verifier", target_os = "linux"))]
 mod with_system_roots {
@@ -254,6 +267,11 @@ mod with_system_roots {
                 authority.certify("localhost", 2021),
                 "the certificate has expired, or this machine's clock is wrong",
                 "expired",
+            ),
+            (
+                authority.certify_from(2098, "localhost", 2099),
+                "check this machine's clock",
+                "not valid yet",
             ),
             (
                 authority.certify("other.example", 2099),
