@@ -146,6 +146,9 @@ fn two_404s_are_not_found_and_another_failure_of_lite_is_itself() {
         "{error}"
     );
     assert_eq!(server.targets(), [FULL, LITE]);
+    let error = client(&server).memberships_lite("acme").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(server.targets()[2..], [LITE]);
 
     server.on(LITE, Reply::error(403, "forbidden", "no"));
     assert_eq!(
