@@ -239,6 +239,8 @@ fn a_base_url_is_an_https_origin_or_a_loopback_one() {
         "HTTPS://App.Mode.Com/",
         "https://x:8443",
         "https://[2001:db8::1]:1",
+        "https://[2001:db8::1]",
+        "https://[2001:db8::1]/",
         "https://10.0.0.1",
     ];
     each(https, |&url| {
