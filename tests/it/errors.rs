@@ -347,6 +347,30 @@ fn credentials_that_cannot_be_are_refused_with_the_reason() {
     Credentials::new("t \u{e9}", "s: s").unwrap();
 }
 
+/// Bytes that are not Unicode arrive as U+FFFD, which no credential contains.
+#[test]
+fn what_is_not_unicode_is_refused() {
+    let error = Credentials::new("t", "s\u{fffd}").unwrap_err();
+    let fault = "is not Unicode, or contains U+FFFD";
+    assert_eq!(error.to_string(), format!("the secret {fault}"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let variables = [
+            ("MODE_API_TOKEN", std::ffi::OsStr::from_bytes(b"t\xff")),
+            ("MODE_API_SECRET", std::ffi::OsStr::new("s")),
+        ];
+        if crate::is_own_process() {
+            let error = Credentials::from_env().unwrap_err();
+            assert_eq!(error.to_string(), format!("MODE_API_TOKEN {fault}"));
+        } else {
+            let name = "errors::what_is_not_unicode_is_refused";
+            crate::run_in_own_process(name, &variables);
+        }
+    }
+}
+
 #[test]
 fn credentials_come_from_the_environment() {
     let name = "errors::credentials_come_from_the_environment";
