@@ -190,7 +190,9 @@ impl Client {
 
     /// Returns the response to any other GET, one page at a time.
     ///
-    /// `path` is sent verbatim, with its query, for example `/api/acme/groups?page=2`.
+    /// `path` is sent verbatim, with its query, for example `/api/acme/groups?page=2`. Prefer a type of
+    /// your own to `serde_json::Value`: if another crate in the program switches on serde_json's feature
+    /// `raw_value`, a malicious response that is read into a `Value` can overflow the stack.
     ///
     /// # Errors
     ///
@@ -229,8 +231,8 @@ impl Client {
             ErrorKind::NotFound => error.with_advice(WORKSPACE_ADVICE),
             _ => error,
         })?;
-        while let Some(page) = next {
-            let path = format!("{path}?page={page}");
+        while let Some(number) = next {
+            let path = format!("{path}?page={number}");
             next = self.fetch(&path, deadline, |page| listing.add(page))?;
         }
         Ok(listing.rows)

@@ -100,7 +100,7 @@ fn check(name: &str, value: String) -> Result<String> {
         it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
         it if it.contains(char::is_control) => "contains a control character",
         it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode, or contains U+FFFD",
-        it if it.contains(':') && ![SECRET, "the secret"].contains(&name) => "must not contain `:`",
+        it if it.contains(':') && [TOKEN, "the token"].contains(&name) => "must not contain `:`",
         _ => return Ok(value),
     };
     Err(Error::invalid_input(format!("{name} {fault}")))

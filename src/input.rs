@@ -105,19 +105,20 @@ pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
     Err(Error::invalid_input(text))
 }
 
-fn without_brackets(host: &str) -> &str {
+/// Returns a host without the brackets of IPv6 and without a dot at its end.
+fn bare(host: &str) -> &str {
     host.trim_matches(['[', ']']).trim_end_matches('.')
 }
 
 /// Returns whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` all mean
 /// the same.
 pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
-    let host = without_brackets(host);
+    let host = bare(host);
     let is_address = host.parse::<IpAddr>().is_ok();
     let list = list.to_ascii_lowercase();
     list.split(',').map(str::trim).any(|entry| {
         let domain = entry.strip_prefix('*').unwrap_or(entry);
-        let domain = without_brackets(domain.strip_prefix('.').unwrap_or(domain));
+        let domain = bare(domain.strip_prefix('.').unwrap_or(domain));
         let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
         entry == "*" || parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
     })

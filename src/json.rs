@@ -73,7 +73,7 @@ fn overwrite(value: &mut Value, words: &str) {
     };
     match value {
         Value::String(text) if has_word(text) => text.clear(),
-        // A type may write any other number in another way.
+        // A type may write a fraction, a negative or a huge number in another way than it came.
         Value::Number(it) if !it.is_u64() || has_word(&it.to_string()) => *value = Value::Null,
         Value::Array(items) => items.iter_mut().for_each(|item| overwrite(item, words)),
         Value::Object(fields) => {

@@ -263,7 +263,7 @@ impl From<Object<MembershipFields>> for Membership {
     }
 }
 
-/// Mode's number for a user.
+/// Mode's number for a user. `json.rs` shows what its errors say after ", expected ".
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "wrong, expected a whole number or a string")]
 enum NumberOrText {

@@ -290,7 +290,8 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         ),
         (
             r#"{"_embedded": 7}"#,
-            "unexpected JSON: expected memberships, in an array or in `_embedded.memberships` at line 1 column 15",
+            "unexpected JSON: expected memberships, in an array or in `_embedded.memberships` at \
+             line 1 column 15",
             OTHER,
         ),
         (
