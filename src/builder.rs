@@ -9,28 +9,35 @@ use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::input::{self, Origin};
-use crate::retry::{Policy, Retry};
+use crate::proxy;
+use crate::retry::{Policy, Retry, YEAR};
 use crate::transport::{Settings, Transport};
+
+const LACKS_TLS: &str =
+    "https needs the feature `rustls` of mode-analytics, which this program was built without";
 
 impl Client {
     /// The base URL that is used unless you set another.
     pub const DEFAULT_BASE_URL: &'static str = "https://app.mode.com";
 
-    /// Makes a client with all the defaults of [`ClientBuilder`].
+    /// Creates a client with the default settings of [`ClientBuilder`].
     ///
-    /// If no request can be sent, the first call returns the
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) that [`ClientBuilder::build()`] would return:
-    /// if a proxy variable cannot be used, or if the crate was built without the feature `rustls`.
-    #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
-        let builder = Self::builder(credentials);
-        let host = Self::DEFAULT_BASE_URL.trim_start_matches("https://");
-        let origin = Origin::new("https", host, host);
-        let transport = Transport::new(&builder.credentials, origin, builder.settings);
-        Self(Arc::new(transport))
+    /// # Errors
+    ///
+    /// Returns the errors of [`ClientBuilder::build()`]. With the default settings, the only causes are a
+    /// proxy variable that cannot be used and a build without the feature `rustls`.
+    ///
+    /// ```no_run
+    /// use mode_analytics::{Client, Credentials};
+    ///
+    /// let client = Client::new(Credentials::new("token", "secret")?)?;
+    /// # Ok::<(), mode_analytics::Error>(())
+    /// ```
+    pub fn new(credentials: Credentials) -> Result<Self> {
+        Self::builder(credentials).build()
     }
 
-    /// Makes a client from environment variables, by calling [`ClientBuilder::from_env()`] and then
+    /// Creates a client from environment variables, by calling [`ClientBuilder::from_env()`] and then
     /// [`ClientBuilder::build()`].
     ///
     /// # Errors
@@ -45,7 +52,7 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// Starts to build a client whose settings differ from the defaults.
+    /// Returns a builder with the default settings.
     ///
     /// ```
     /// use std::time::Duration;
@@ -79,9 +86,6 @@ impl Client {
     }
 }
 
-/// A longer timeout counts as a year, because clocks and sockets overflow somewhere above that.
-const MAX_TIMEOUT: Duration = Duration::from_secs(31_536_000);
-
 /// The settings of a [`Client`].
 ///
 /// [`Client::builder()`] starts with the defaults, and [`ClientBuilder::from_env()`] starts with what
@@ -95,8 +99,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Starts with the credentials in `MODE_API_TOKEN` and `MODE_API_SECRET` and, if it is set and not
-    /// empty, with the base URL in `MODE_BASE_URL`.
+    /// Returns a builder with the credentials in `MODE_API_TOKEN` and `MODE_API_SECRET` and, if it is set
+    /// and not empty, with the base URL in `MODE_BASE_URL`.
     ///
     /// # Errors
     ///
@@ -136,22 +140,23 @@ impl ClientBuilder {
     /// Sets the longest time that one call may take, with all of its attempts, waits and pages.
     /// Default: 60 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout.min(MAX_TIMEOUT);
+        self.settings.timeout = timeout.min(YEAR);
         self
     }
 
     /// Sets the longest time that one attempt may take, from looking up the host name to the last
     /// byte of the response. Default: 30 s. Connecting may take at most 10 s of it.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.attempt_timeout = timeout.min(MAX_TIMEOUT);
+        self.settings.attempt_timeout = timeout.min(YEAR);
         self
     }
 
     /// Sets how many times a request may be sent again after its first attempt. Default: 3. With 0, it
     /// is never sent again.
     ///
-    /// A request is sent again after status 408, 429, 500, 502, 503 or 504, after the connection was
-    /// refused or lost, and after an attempt timed out.
+    /// A request is sent again after status 408, 429, or 5xx except 501, 505 and 511; after a failure to
+    /// reach the server or to receive its whole response, such as an unknown host name or a lost
+    /// connection; and after an attempt timed out.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.settings.policy.max_retries = retries;
         self
@@ -161,7 +166,7 @@ impl ClientBuilder {
     ///
     /// The wait before retry *n* (counted from 0) is random, between zero and `delay` · 2ⁿ. After a
     /// 429 without `Retry-After`, it lies in the upper half of a range eight times as large, so that
-    /// three waits outlast Mode's window of 10 seconds.
+    /// three waits together last longer than Mode's window of 10 seconds.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.settings.policy.base_delay = delay;
         self
@@ -217,7 +222,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Checks the settings and makes the client. Nothing is sent.
+    /// Checks the settings and creates the client. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -231,13 +236,16 @@ impl ClientBuilder {
     /// * if a proxy variable applies to the base URL but cannot be used.
     pub fn build(self) -> Result<Client> {
         let origin = Origin::parse(&self.base_url)?;
+        if origin.is_secure && !cfg!(feature = "rustls") {
+            return Err(Error::invalid_input(LACKS_TLS));
+        }
         if self.settings.timeout.is_zero() || self.settings.attempt_timeout.is_zero() {
             let text = "a timeout of zero would make every call fail";
             return Err(Error::invalid_input(text));
         }
         input::check_user_agent(&self.settings.user_agent)?;
-        let transport = Transport::new(&self.credentials, origin, self.settings);
-        transport.check()?;
+        let proxy = proxy::find(&origin)?;
+        let transport = Transport::new(&self.credentials, origin, proxy, self.settings);
         Ok(Client(Arc::new(transport)))
     }
 }

@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input;
-use crate::json;
-use crate::listing::{Listing, Rows};
+use crate::json::{self, Json, Link, Linked, Links, Object};
+use crate::listing::Progress;
 use crate::model::{Account, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
 use crate::transport::Transport;
@@ -20,6 +19,11 @@ use crate::transport::Transport;
 /// The end of a listing's path, for its full form and for its lite form.
 const FULL: &str = "";
 const LITE: &str = "/lite";
+const NO_MEMBER_ADVICE: &str =
+    "this key does not belong to a member: verify() says what it gives access to";
+const FOREIGN_LINK_ADVICE: &str =
+    "a link on the way to the member is not a path below /api/ at the base URL: it is not followed";
+const TYPE_ADVICE: &str = "the type that `get` reads into must fit the response";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
 /// A blocking client for the Mode REST API.
@@ -28,69 +32,51 @@ const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.co
 /// method makes one *call*: all the requests that it takes, with their retries and waits, end within
 /// [`ClientBuilder::timeout`](crate::ClientBuilder::timeout).
 ///
-/// ```no_run
-/// use mode_analytics::Client;
-///
-/// let client = Client::from_env()?;
-/// for member in client.memberships("acme")? {
-///     println!("{:?}: {}", member.member_username, member.state);
-/// }
-/// # Ok::<(), mode_analytics::Error>(())
-/// ```
-///
 /// # Errors
 ///
-/// Every method can return these kinds of error:
-///
-/// * by the status of the response: [`BadRequest`](ErrorKind::BadRequest),
-///   [`Unauthorized`](ErrorKind::Unauthorized), [`Forbidden`](ErrorKind::Forbidden),
-///   [`NotFound`](ErrorKind::NotFound), [`RateLimited`](ErrorKind::RateLimited),
-///   [`Server`](ErrorKind::Server) and [`UnexpectedStatus`](ErrorKind::UnexpectedStatus);
-/// * if no complete response arrives: [`Transport`](ErrorKind::Transport), [`Tls`](ErrorKind::Tls) and
-///   [`Timeout`](ErrorKind::Timeout);
-/// * if the response cannot be used: [`TooLarge`](ErrorKind::TooLarge) and
-///   [`Decode`](ErrorKind::Decode);
-/// * if nothing can be sent: [`InvalidInput`](ErrorKind::InvalidInput), because a proxy variable cannot
-///   be used, or because the base URL is https and the crate was built without `rustls`.
+/// Besides the errors that it describes, every method can return those for any other status, for a
+/// connection that fails, and for a response that cannot be used: [`ErrorKind`] lists them.
 #[derive(Clone)]
 pub struct Client(pub(crate) Arc<Transport>);
 
 impl Client {
-    /// Returns whether the key works, and for which workspace: `GET /api/verify`.
+    /// Checks the key and returns what it gives access to: `GET /api/verify`.
     ///
-    /// This is the cheapest check, and it works with every sort of key. The
+    /// This is the cheapest check, and it works with every kind of key. The
     /// [`workspace`](Verification::workspace) that it returns is the argument for
-    /// [`memberships()`](Self::memberships). (The route is in Mode's OpenAPI file, but without a
-    /// schema for its response; other open-source clients use it.) If a server answers with any other
-    /// JSON object, all fields are `None`: only a workspace shows that Mode itself has answered.
+    /// [`memberships()`](Self::memberships).
+    ///
+    /// The route is in Mode's OpenAPI file, but without a schema for its response; other open-source
+    /// clients use it.
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::Unauthorized`] if the token or the secret is wrong, and the errors that
-    /// [every method](Self#errors) can return.
+    /// Returns [`ErrorKind::Unauthorized`] if the token or the secret is wrong, and
+    /// [`ErrorKind::Decode`] if the response names no workspace, because it may not be Mode's. [Every
+    /// method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
-    /// let verification = client.verify()?;
-    /// println!("{:?}", verification.workspace);
+    /// println!("the key works, for the workspace {}", client.verify()?.workspace);
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn verify(&self) -> Result<Verification> {
-        self.fetch("/api/verify", self.start()?, |body| json::read(&body?))
+        let read = |body: Result<Vec<u8>>| json::read_object(&body?);
+        self.fetch("/api/verify", None, self.deadline(), read)
     }
 
     /// Returns the user that the key belongs to: `GET /api/account`.
     ///
     /// Mode refuses this route to workspace keys and member keys, with status 400 and the message
     /// "This endpoint is unsupported for use with Api Keys". In that case, the user is looked up in
-    /// three more requests, as in other clients: what the key opens, the record of the key, and the
-    /// member in that record.
+    /// three more requests, as other clients do it: for what the key gives access to, for the record of
+    /// the key, and for the member in that record. A link is followed only if it stays at the base URL.
     ///
     /// # Errors
     ///
     /// Returns the original [`ErrorKind::BadRequest`] if the key does not belong to a member, which
-    /// is normal for a workspace key; use [`verify()`](Self::verify) instead. Any other failure on
-    /// the way is returned as it is, as are the errors that [every method](Self#errors) can return.
+    /// is normal for a workspace key; use [`verify()`](Self::verify) instead. Other failures are
+    /// returned unchanged. [Every method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -98,24 +84,28 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn account(&self) -> Result<Account> {
-        let deadline = self.start()?;
-        let refused = match self.fetch("/api/account", deadline, |body| json::read(&body?)) {
+        let deadline = self.deadline();
+        let read = |body: Result<Vec<u8>>| json::read_object(&body?);
+        let refused = match self.fetch("/api/account", None, deadline, read) {
             Err(error) if error.status() == Some(400) => error,
             other => return other,
         };
         let mut path = String::from("/api/verify");
-        for link in ["self", "member"] {
-            let Linked { links } =
-                self.fetch(&path, deadline, |body| json::read_with_values(&body?))?;
-            let href = links.pointer(&format!("/{link}/href"));
-            let is_usable = |href: &&str| input::check_path(href, &self.0.redactor).is_ok();
-            let Some(href) = href.and_then(Value::as_str).filter(is_usable) else {
-                let advice = "this key does not belong to a member: verify() says what it opens";
-                return Err(refused.with_advice(advice));
+        let links: [fn(Links) -> Json<Link>; 2] = [|links| links.own, |links| links.member];
+        for link in links {
+            let href = self.fetch(&path, None, deadline, |body| {
+                let Linked { links } = json::read_object(&body?)?;
+                Ok(link(links.object().unwrap_or_default()).href())
+            })?;
+            let Some(href) = href else {
+                return Err(refused.with_advice(NO_MEMBER_ADVICE));
             };
-            path = href.into();
+            let Some(next) = self.0.route.origin.path_of_link(&href) else {
+                return Err(refused.with_advice(FOREIGN_LINK_ADVICE));
+            };
+            path = next;
         }
-        self.fetch(&path, deadline, |body| json::read(&body?))
+        self.fetch(&path, None, deadline, read)
     }
 
     /// Returns all members of a workspace: `GET /api/{workspace}/memberships`, with all of its pages.
@@ -132,14 +122,13 @@ impl Client {
     /// Returns [`ErrorKind::InvalidInput`] if `workspace` does not consist of 1 to 255 ASCII letters,
     /// digits, `-`, `_` and `.`, or if it is `account` or `verify`, which are reserved by Mode's API.
     /// Returns [`ErrorKind::NotFound`] if neither listing exists. Returns [`ErrorKind::Decode`] if
-    /// the response contains no listing, if a row has no `state` or a field of the wrong type, or if
-    /// fewer members arrive than the server counts. [Every method](Self#errors) can return further
-    /// errors.
+    /// the response contains no listing, if a row has no `state` or a field of the wrong type, if
+    /// fewer members or pages arrive than the server counts, or if its counters change while the
+    /// pages are read. [Every method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
-    /// let members = client.memberships("acme")?;
-    /// let active = members.iter().filter(|member| member.is_active());
+    /// println!("{} members", client.memberships("acme")?.len());
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn memberships(&self, workspace: &str) -> Result<Vec<Membership>> {
@@ -149,14 +138,13 @@ impl Client {
     /// Returns all members of a workspace with their names and e-mail addresses:
     /// `GET /api/{workspace}/memberships/lite`.
     ///
-    /// Mode's reference does not list this route; other open-source clients have seen it. Its rows do
-    /// not have [`invited`](Membership::invited), [`managed_by_scim`](Membership::managed_by_scim) and
-    /// [`activated_at`](Membership::activated_at).
+    /// Mode's reference does not list this route; other open-source clients have seen it. Its rows have
+    /// no `invited`, `managed_by_scim` or `activated_at`.
     ///
     /// # Errors
     ///
-    /// Returns the same errors as [`memberships()`](Self::memberships). There is no other route to fall
-    /// back to.
+    /// Returns the same errors as [`memberships()`](Self::memberships), but there is no other route to
+    /// fall back to.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -171,13 +159,13 @@ impl Client {
 
     /// Returns how many members a workspace has, in total and in each state.
     ///
-    /// It makes the same requests as [`memberships()`](Self::memberships), but it does not build
-    /// rows, and fields other than `state` are not checked.
+    /// It makes the same requests as [`memberships()`](Self::memberships), but it keeps only the states,
+    /// and other fields are not checked.
     ///
     /// # Errors
     ///
-    /// Returns the same errors as [`memberships()`](Self::memberships), except that the types of
-    /// fields other than `state` do not matter.
+    /// Returns the same errors as [`memberships()`](Self::memberships), except those about a field other
+    /// than `state`.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -185,14 +173,23 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn membership_counts(&self, workspace: &str) -> Result<MembershipCounts> {
-        self.list(workspace, FULL)
+        let rows: Vec<Object<State>> = self.list(workspace, FULL)?;
+        let mut counts = MembershipCounts::default();
+        for Object(State { state }) in rows {
+            counts.add(state);
+        }
+        Ok(counts)
     }
 
     /// Returns the response to any other GET, one page at a time.
     ///
     /// `path` is sent verbatim, with its query, for example `/api/acme/groups?page=2`. Prefer a type of
-    /// your own to `serde_json::Value`: if another crate in the program switches on serde_json's feature
+    /// your own to `serde_json::Value`: if another crate in the program enables serde_json's feature
     /// `raw_value`, a malicious response that is read into a `Value` can overflow the stack.
+    ///
+    /// The error for a response that does not fit `T` says what was expected, but never what was received.
+    /// If `T` has its own implementation of `Deserialize`, what that writes after "expected" or "missing
+    /// field" is shown.
     ///
     /// # Errors
     ///
@@ -208,90 +205,92 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        input::check_path(path, &self.0.redactor)?;
-        self.fetch(path, self.start()?, |body| json::read_foreign(&body?))
+        input::check_path(path, &self.0.route.redactor)?;
+        self.fetch(path, None, self.deadline(), |body| {
+            let read = json::read(&body?);
+            read.map_err(|error| error.with_advice(TYPE_ADVICE))
+        })
     }
 
     /// Reads all pages of a listing. If the full form does not exist, reads the lite form instead.
-    fn list<R: Rows>(&self, workspace: &str, form: &str) -> Result<R> {
-        let base = input::memberships(workspace, &self.0.redactor)?;
-        let deadline = self.start()?;
+    fn list<R: DeserializeOwned>(&self, workspace: &str, form: &str) -> Result<Vec<R>> {
+        let base = input::memberships(workspace, &self.0.route.redactor)?;
+        let deadline = self.deadline();
         let is_missing = |error: &Error| error.status() == Some(404);
-        let mut listing = Listing::default();
+        let (mut members, mut progress) = (Vec::new(), Progress::default());
+        let mut add = |page| progress.add(&mut members, page);
         let mut path = format!("{base}{form}");
-        let mut first = self.fetch(&path, deadline, |page| listing.add(page));
+        let mut first = self.fetch(&path, None, deadline, &mut add);
         if form == FULL && first.as_ref().is_err_and(is_missing) {
             path = format!("{base}{LITE}");
-            first = match self.fetch(&path, deadline, |page| listing.add(page)) {
-                Err(error) if is_missing(&error) => first,
-                lite => lite,
-            };
+            let lite = self.fetch(&path, None, deadline, &mut add);
+            if !lite.as_ref().is_err_and(is_missing) {
+                first = lite;
+            }
         }
         let mut next = first.map_err(|error| match error.kind() {
             ErrorKind::NotFound => error.with_advice(WORKSPACE_ADVICE),
             _ => error,
         })?;
-        while let Some(number) = next {
-            let path = format!("{path}?page={number}");
-            next = self.fetch(&path, deadline, |page| listing.add(page))?;
+        while next.is_some() {
+            next = self.fetch(&path, next, deadline, &mut add)?;
         }
-        Ok(listing.rows)
+        Ok(members)
     }
 
-    /// Starts a call. Returns its deadline, which all of its requests share.
-    fn start(&self) -> Result<Instant> {
-        self.0.check()?;
-        Ok(Instant::now() + self.0.settings.timeout)
+    /// When a call that starts now must end. All of its requests share it.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.settings.timeout
     }
 
-    /// GETs `path`, with retries. `read` gets the body of the response, or the error of the attempt, and
-    /// decides with what it returns. A request whose response cannot be read is not sent again.
-    fn fetch<T, F>(&self, path: &str, deadline: Instant, mut read: F) -> Result<T>
-    where
-        F: FnMut(Result<Vec<u8>>) -> Result<T>,
-    {
+    /// GETs `path`, or a further page of it, with retries. `read` gets the body of the response, or the
+    /// last error, and its result is returned. If it cannot read the body, the request is not sent again.
+    fn fetch<T>(
+        &self,
+        path: &str,
+        page: Option<u64>,
+        deadline: Instant,
+        read: impl FnOnce(Result<Vec<u8>>) -> Result<T>,
+    ) -> Result<T> {
         let settings = &self.0.settings;
+        let shown = self.0.route.redactor.clean(input::without_query(path));
+        let query = page.map_or(String::new(), |page| format!("?page={page}"));
+        let place = page.map_or(String::new(), |page| format!(", page {page}"));
+        let (target, request) = (format!("{path}{query}"), format!("GET {shown}{place}"));
         let time_left = || deadline.saturating_duration_since(Instant::now());
         let mut attempts = 0_u32;
         loop {
             let retries = attempts;
-            let attempt_limit = time_left();
-            attempts = attempts.saturating_add(u32::from(!attempt_limit.is_zero()));
-            let mut failure = match read(self.0.attempt(path, attempt_limit)) {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let path = path.split('?').next().unwrap_or_default();
-            let request = format!("GET {}: ", self.0.redactor.clean(path));
-            failure.0.text.insert_str(0, &request);
-            failure.0.attempts = attempts;
+            let limit = time_left();
+            attempts = attempts.saturating_add(u32::from(!limit.is_zero()));
+            let result = self.0.attempt(&target, limit);
+            let result = result.map_err(|error| error.with_request(&request, attempts));
             let fraction = retry::random_fraction();
-            let wait = settings.policy.wait(&failure, retries, fraction);
-            let Some(delay) = wait.filter(|delay| *delay < time_left()) else {
-                return Err(failure);
-            };
-            let error = &failure;
-            (settings.on_retry)(&Retry { delay, error });
-            // `on_retry` may have taken time.
-            if delay >= time_left() {
-                return Err(failure);
+            let wait = |error| settings.policy.wait(error, retries, fraction);
+            let delay = result.as_ref().err().and_then(wait);
+            if let (Err(error), Some(delay)) = (&result, delay.filter(|it| *it < time_left())) {
+                (settings.on_retry)(&Retry { delay, error });
+                // `on_retry` may have taken time.
+                if delay < time_left() {
+                    thread::sleep(delay);
+                    continue;
+                }
             }
-            thread::sleep(delay);
+            return read(result).map_err(|error| error.with_request(&request, attempts));
         }
     }
 }
 
-/// An object with links.
+/// The only field of a row that counting looks at.
 #[derive(Deserialize)]
-struct Linked {
-    #[serde(default, rename = "_links")]
-    links: Value,
+struct State {
+    state: String,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.0.origin.url)
+            .field("base_url", &self.0.route.origin.url)
             .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ impl Credentials {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(token: impl Into<String>, secret: impl Into<String>) -> Result<Self> {
-        let token = check("the token", token.into())?;
+        let token = check_token("the token", token.into())?;
         let secret = check("the secret", secret.into())?;
         Ok(Self { token, secret })
     }
@@ -66,18 +66,15 @@ impl Credentials {
     /// ```
     pub fn from_env() -> Result<Self> {
         let read = |variable| env::var_os(variable).filter(|value| !value.is_empty());
-        let missing = match (read(TOKEN), read(SECRET)) {
-            (Some(token), Some(secret)) => {
-                let token = check(TOKEN, token.to_string_lossy().into())?;
-                let secret = check(SECRET, secret.to_string_lossy().into())?;
-                return Ok(Self { token, secret });
-            }
-            (None, Some(_)) => TOKEN,
-            (Some(_), None) => SECRET,
-            (None, None) => "MODE_API_TOKEN and MODE_API_SECRET",
+        let (Some(token), Some(secret)) = (read(TOKEN), read(SECRET)) else {
+            let mut missing = vec![TOKEN, SECRET];
+            missing.retain(|variable| read(variable).is_none());
+            let text = format!("missing credentials: set {}", missing.join(" and "));
+            return Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""));
         };
-        let text = format!("missing credentials: set {missing}");
-        Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""))
+        let token = check_token(TOKEN, token.to_string_lossy().into())?;
+        let secret = check(SECRET, secret.to_string_lossy().into())?;
+        Ok(Self { token, secret })
     }
 
     /// Returns the value of the `Authorization` header.
@@ -86,10 +83,20 @@ impl Credentials {
         format!("Basic {}", BASE64_STANDARD.encode(pair))
     }
 
-    /// Returns a redactor, which blanks these credentials in a text.
+    /// Returns a redactor, which replaces these credentials in a text.
     pub(crate) fn redactor(&self) -> Redactor {
         Redactor::new(&self.token, &self.secret)
     }
+}
+
+/// Returns the value if it is fit to be the token. Basic ends the user name at the first colon.
+fn check_token(name: &str, value: String) -> Result<String> {
+    let token = check(name, value)?;
+    if token.contains(':') {
+        let text = format!("{name} must not contain `:`");
+        return Err(Error::invalid_input(text));
+    }
+    Ok(token)
 }
 
 /// Returns the value if it is fit to be the token or the secret.
@@ -100,7 +107,6 @@ fn check(name: &str, value: String) -> Result<String> {
         it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
         it if it.contains(char::is_control) => "contains a control character",
         it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode, or contains U+FFFD",
-        it if it.contains(':') && [TOKEN, "the token"].contains(&name) => "must not contain `:`",
         _ => return Ok(value),
     };
     Err(Error::invalid_input(format!("{name} {fault}")))

@@ -10,8 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong with a call, and what you can do about it.
 ///
 /// The text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never
-/// contains a query, the token, the secret, or a value from the body of a successful response. If
-/// there is a cause from outside this crate (an [`std::io::Error`]), it is in
+/// contains a query, the token, the secret, or anybody's data from the body of a successful response,
+/// except for the path of a link that [`account()`](crate::Client::account) follows. If there is a cause from outside this crate (an [`std::io::Error`]), it is in
 /// [`source()`](std::error::Error::source) and not in the text; `{:?}` shows both.
 ///
 /// ```
@@ -30,23 +30,25 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = Error::from(ErrorKind::RateLimited);
 /// assert!(error.is_retryable() && error.status().is_none());
 /// ```
-pub struct Error(pub(crate) Box<Inner>);
+pub struct Error(Box<Inner>);
 
-pub(crate) struct Inner {
+struct Inner {
     kind: ErrorKind,
-    /// What happened. The client puts the method and the path, without the query, in front of it.
-    pub(crate) text: String,
+    /// The method and the path, without the query. It is empty if nothing was to be sent.
+    request: String,
+    /// What happened.
+    text: String,
     advice: String,
-    pub(crate) status: Option<u16>,
-    pub(crate) api_id: Option<String>,
-    pub(crate) api_message: Option<String>,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) attempts: u32,
-    pub(crate) is_retryable: bool,
-    pub(crate) source: Option<io::Error>,
+    status: Option<u16>,
+    api_id: Option<String>,
+    api_message: Option<String>,
+    retry_after: Option<Duration>,
+    attempts: u32,
+    is_retryable: bool,
+    source: Option<io::Error>,
 }
 
-/// The sort of thing that went wrong, for a `match`.
+/// What kind of failure it is, to match on.
 ///
 /// More kinds may be added, so a `match` needs a last arm for the others:
 ///
@@ -68,8 +70,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// `MODE_API_TOKEN` or `MODE_API_SECRET` is unset or empty.
     MissingCredentials,
-    /// The connection failed or broke, the other side did not speak HTTP, or the host name did not
-    /// resolve.
+    /// The host name could not be looked up, the connection failed or broke, or the other side did not
+    /// speak HTTP.
     Transport,
     /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
@@ -93,7 +95,7 @@ pub enum ErrorKind {
     /// The response body is larger than `max_response_bytes`.
     TooLarge,
     /// The response is not what was asked for: it is not JSON, it is JSON of an unexpected shape, or
-    /// a listing is incomplete.
+    /// a listing is incomplete or changed while it was read.
     Decode,
 }
 
@@ -103,7 +105,7 @@ impl ErrorKind {
         match self {
             Self::InvalidInput => "correct the argument or the setting",
             Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",
-            Self::Transport => "check the network and the proxy variables",
+            Self::Transport => "check the network, the base URL and the proxy variables",
             Self::Tls => "check the base URL, this machine's clock, and anything in between",
             Self::Timeout => "check the network and the base URL, or raise the timeout",
             Self::BadRequest => "Mode refuses this request as it is: check what it asks for",
@@ -130,7 +132,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Makes a bare error of this kind, without a status or attempts, and with the usual advice.
+/// Creates a bare error of this kind, without a status or attempts, and with the usual advice.
 ///
 /// It is retryable if the kind usually is: `Transport`, `Timeout`, `RateLimited` and `Server`.
 impl From<ErrorKind> for Error {
@@ -161,16 +163,19 @@ impl Error {
 
     /// Returns Mode's own message, made safe to print.
     ///
-    /// The credentials are blanked, at most 300 characters are kept, and characters are escaped if
-    /// they move a terminal's cursor, reverse the text or are invisible. If the message consists of
-    /// several texts, they are joined.
+    /// The credentials are replaced with `[redacted]`, a message of more than 300 characters is cut, and
+    /// characters are escaped if they move a terminal's cursor, reverse the text or are invisible. If
+    /// the message consists of several strings, they are joined.
     #[must_use]
     pub fn api_message(&self) -> Option<&str> {
         self.0.api_message.as_deref()
     }
 
-    /// Returns how long the server asked to wait, if it sent a `Retry-After` header in a form that
-    /// HTTP defines.
+    /// Returns how long the server asked to wait, if it sent a `Retry-After` header that could be read.
+    ///
+    /// The header may be a number of seconds, or a date such as `Sun, 06 Nov 1994 08:49:37 GMT`. The
+    /// two older forms of dates are not read. Zero and a date in the past count as no header, and more
+    /// than a year counts as a year.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -182,18 +187,23 @@ impl Error {
         self.0.attempts
     }
 
-    /// Returns whether the same call may well succeed later. It is true for everything that is also
-    /// retried: some statuses, broken connections and timeouts.
+    /// Returns whether the same call may succeed later.
+    ///
+    /// It is true for everything that is also retried: some statuses, failures to reach the server or
+    /// to receive its whole response, and timeouts. It is also true for a listing that changed while it
+    /// was read. Such a call is not repeated automatically, because asking for one page again would not
+    /// help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.is_retryable
     }
 
-    /// Makes an error with the usual advice for its kind. It is retryable if its kind usually is.
+    /// An error with the usual advice for its kind. It is retryable if its kind usually is.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         use ErrorKind::{RateLimited, Server, Timeout, Transport};
         Self(Box::new(Inner {
             kind,
+            request: String::new(),
             text: text.into(),
             advice: kind.advice().into(),
             status: None,
@@ -204,6 +214,13 @@ impl Error {
             is_retryable: matches!(kind, Transport | Timeout | RateLimited | Server),
             source: None,
         }))
+    }
+
+    /// A response with a status other than 200.
+    pub(crate) fn of_status(kind: ErrorKind, status: u16, text: String) -> Self {
+        let mut error = Self::new(kind, text);
+        error.0.status = Some(status);
+        error
     }
 
     /// A response that is not what was asked for.
@@ -222,13 +239,37 @@ impl Error {
         self
     }
 
+    /// Adds what Mode says about the error, in a form that is safe to print.
+    pub(crate) fn with_api_words(mut self, id: Option<String>, message: Option<String>) -> Self {
+        self.0.api_id = id;
+        self.0.api_message = message;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    /// Says which request failed, and how many times it was sent.
+    pub(crate) fn with_request(mut self, request: &str, attempts: u32) -> Self {
+        self.0.request = format!("{request}: ");
+        self.0.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, cause: io::Error) -> Self {
+        self.0.source = Some(cause);
+        self
+    }
+
     pub(crate) fn retryable(mut self, is_retryable: bool) -> Self {
         self.0.is_retryable = is_retryable;
         self
     }
 
     fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.text)?;
+        write!(f, "{}{}", self.0.request, self.0.text)?;
         cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
         match &*self.0.advice {
             "" => Ok(()),

@@ -1,7 +1,7 @@
-//! What is allowed as a base URL, as a path, as the name of a workspace, and in a header, and which
-//! hosts a `NO_PROXY` list covers. Pure.
+//! What is allowed as a base URL, as a path, as the name of a workspace, and in a header. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
 
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
@@ -24,17 +24,6 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Takes parts that are known to be valid.
-    pub(crate) fn new(scheme: &str, authority: &str, host: &str) -> Self {
-        let address = host.trim_matches(['[', ']']).parse();
-        Self {
-            url: format!("{scheme}://{authority}"),
-            host: host.into(),
-            is_secure: scheme == "https",
-            is_loopback: host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback()),
-        }
-    }
-
     pub(crate) fn parse(url: &str) -> Result<Self> {
         Self::read(url).ok_or_else(|| Error::invalid_input(BASE_URL_RULE))
     }
@@ -45,18 +34,46 @@ impl Origin {
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match authority.rsplit_once(':') {
             // The last colon may also be part of an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => (host, port),
-            _ => (authority, "1"),
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
         };
-        let is_number = port.bytes().all(|b| b.is_ascii_digit());
-        let is_port = is_number && matches!(port.parse(), Ok(1..=u16::MAX));
         let is_host = match host.strip_prefix('[') {
             Some(ipv6) => ipv6.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
             None => matches!(host.len(), 1..=253) && host.bytes().all(is_name_byte),
         };
-        let origin = Self::new(scheme, authority, host);
-        let is_known = origin.is_secure || scheme == "http" && origin.is_loopback;
-        (is_known && is_host && is_port).then_some(origin)
+        let address = host.trim_matches(['[', ']']).parse();
+        let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let default_port = match scheme {
+            "https" => 443,
+            "http" if is_loopback => 80,
+            _ => return None,
+        };
+        let port = match port {
+            Some(digits) if digits.starts_with('+') => return None,
+            Some(digits) => digits.parse::<NonZeroU16>().ok()?.get(),
+            None => default_port,
+        };
+        let port = Some(port).filter(|port| *port != default_port);
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        is_host.then(|| Self {
+            url: format!("{scheme}://{host}{port}"),
+            host: host.into(),
+            is_secure: scheme == "https",
+            is_loopback,
+        })
+    }
+
+    /// Returns the path that a link leads to, if it is a path that may be requested from this origin.
+    pub(crate) fn path_of_link(&self, href: &str) -> Option<String> {
+        let path = match href.split_once("://") {
+            Some((scheme, rest)) if !href.starts_with('/') => {
+                let (authority, path) = rest.split_at(rest.find('/')?);
+                let origin = Self::read(&format!("{scheme}://{authority}"))?;
+                Some(path).filter(|_| origin.url == self.url)?
+            }
+            _ => href,
+        };
+        path_fault(path).is_none().then(|| path.to_owned())
     }
 }
 
@@ -77,22 +94,35 @@ pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String
 
 /// Refuses anything but a plain absolute path below `/api/`, with or without a query.
 pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
-    let is_plain = |b: u8| b.is_ascii_graphic() && !b"#\\\"<>`".contains(&b);
-    let is_odd = |segment| matches!(segment, "" | "." | "..");
-    let path = target.split('?').next().unwrap_or_default();
-    let decoded = path.to_ascii_lowercase().replace("%2e", ".");
-    let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
-    let mut segments = decoded.split('/').skip(1);
-    let fault = match target {
-        it if !it.bytes().all(is_plain) => "must be printable ASCII without spaces or \"#<>\\`",
-        it if it.len() > MAX_HEADER => "must not be longer than 8192 characters",
-        it if !it.starts_with("/api/") => "must start with /api/",
-        _ if segments.any(is_odd) => "must not have an empty, `.` or `..` segment",
-        _ => return Ok(()),
+    let Some(fault) = path_fault(target) else {
+        return Ok(());
     };
-    let shown = redactor.clean(path);
+    let shown = redactor.clean(without_query(target));
     let text = format!("the path \"{shown}\" {fault}");
     Err(Error::invalid_input(text))
+}
+
+fn path_fault(target: &str) -> Option<&'static str> {
+    let is_plain = |b: u8| b.is_ascii_graphic() && !b"#\\\"<>`".contains(&b);
+    let decoded = without_query(target).to_ascii_lowercase();
+    let decoded = decoded.replace("%2e", ".");
+    let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
+    let is_odd = |segment| matches!(segment, "" | "." | "..");
+    if !target.bytes().all(is_plain) {
+        Some("must be printable ASCII without spaces or \"#<>\\`")
+    } else if target.len() > MAX_HEADER {
+        Some("must not be longer than 8192 characters")
+    } else if !target.starts_with("/api/") {
+        Some("must start with /api/")
+    } else {
+        let has_odd = decoded.split('/').skip(1).any(is_odd);
+        has_odd.then_some("must not have an empty, `.` or `..` segment")
+    }
+}
+
+/// Returns the part of a target that an error may show.
+pub(crate) fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 /// Refuses a user agent that is not fit for a header.
@@ -103,39 +133,4 @@ pub(crate) fn check_user_agent(user_agent: &str) -> Result<()> {
     }
     let text = "the user agent must be 1 to 8192 characters of printable ASCII";
     Err(Error::invalid_input(text))
-}
-
-/// Returns a host without the brackets of IPv6 and without a dot at its end.
-fn bare(host: &str) -> &str {
-    host.trim_matches(['[', ']']).trim_end_matches('.')
-}
-
-/// Returns whether a `NO_PROXY` list covers a host. `mode.com`, `.mode.com` and `*.mode.com` all mean
-/// the same.
-pub(crate) fn is_exempt(host: &str, list: &str) -> bool {
-    let host = bare(host);
-    let is_address = host.parse::<IpAddr>().is_ok();
-    let list = list.to_ascii_lowercase();
-    list.split(',').map(str::trim).any(|entry| {
-        let domain = entry.strip_prefix('*').unwrap_or(entry);
-        let domain = bare(domain.strip_prefix('.').unwrap_or(domain));
-        let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
-        entry == "*" || parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_exempt;
-
-    #[test]
-    fn an_address_is_exempt_only_as_a_whole() {
-        for list in ["10.0.0.1", "a, 10.0.0.1", "*"] {
-            assert!(is_exempt("10.0.0.1", list), "{list}");
-        }
-        for list in ["1", "0.0.1", ".0.0.1", "*.0.0.1", "*.", "10.0.0.1x"] {
-            assert!(!is_exempt("10.0.0.1", list), "{list}");
-        }
-        assert!(is_exempt("[2001:db8::1]", "2001:db8::1"));
-    }
 }

@@ -1,116 +1,70 @@
 //! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
-use serde_json::error::Category;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use crate::error::{Error, Result};
 
-/// Reads a body that must be one JSON object into a type of this crate.
+/// Reads a body that must be one JSON object.
+pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    read(body).map(|Object(fields)| fields)
+}
+
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    read_with(body, PhantomData).map(|Object(fields)| fields)
+    let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;
+    serde_json::from_str(text).map_err(|error| decode_error(body, &error))
 }
 
-/// Reads a whole body into what `seed` makes of it. Its types must belong to this crate, because the
-/// text of their errors is shown.
-pub(crate) fn read_with<'a, S: DeserializeSeed<'a>>(body: &'a [u8], seed: S) -> Result<S::Value> {
-    let mut json = serde_json::Deserializer::from_str(as_text(body)?);
-    let value = seed.deserialize(&mut json);
-    let value = value.and_then(|value| json.end().map(|()| value));
-    value.map_err(|error| decode_error(body, &error, |_| true))
-}
-
-/// Stands for a `$` at the start of a string in a guarded text. Its first part is not a character.
-const GUARD: &str = "\u{fdd0}$";
-
-/// Returns the body in a form that can safely be read into `Value`: no string starts with `$`. If another
-/// crate switches on serde_json's `raw_value`, `Value` parses the string under the key
-/// `$serde_json::private::RawValue` as JSON, and so on, until the stack overflows.
-pub(crate) fn guarded(body: &[u8]) -> Result<String> {
-    let text = as_text(body)?.replace(r#""\u0024"#, "\"$");
-    Ok(text.replace("\"$", &format!("\"{GUARD}")))
-}
-
-/// Reads a body that must be one JSON object into a type of this crate that contains `Value`.
-pub(crate) fn read_with_values<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    read(guarded(body)?.as_bytes())
-}
-
-/// Reads a whole body into a type of the caller's, whose errors may quote the body. Their words are shown
-/// only if no value contains one of them, or if they stay the same when all such values are overwritten.
-pub(crate) fn read_foreign<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    serde_json::from_str(as_text(body)?).map_err(|error| {
-        let text = guarded(body).unwrap_or_default();
-        let whole: Value = serde_json::from_str(&text).unwrap_or_default();
-        let is_shown = |words: &str| {
-            let mut value = whole.clone();
-            overwrite(&mut value, &words.to_uppercase());
-            // Of two fields with the same name, `Value` has only one.
-            let has_all = text.matches(':').count() == value.to_string().matches(':').count();
-            let is_apart = has_all && value == whole && !whole.is_null();
-            let said = format!("d {words} at "); // The "d" ends "missing field" and "expected".
-            let again = serde_json::from_str::<T>(&value.to_string());
-            is_apart || again.is_err_and(|error| format!("{error} at ").contains(&said))
-        };
-        let error = decode_error(body, &error, is_shown);
-        error.with_advice("the type that `get` reads into must fit the response")
-    })
-}
-
-/// Overwrites the strings and numbers that contain one of these words, which are in capitals. Removes
-/// the fields whose names are not plain ASCII identifiers, because such names may be data.
-fn overwrite(value: &mut Value, words: &str) {
-    let has_word = |text: &str| {
-        let text = text.to_uppercase();
-        let mut each = words.split(|c: char| !c.is_alphanumeric());
-        words.contains(&text) || each.any(|it| !matches!(it, "" | "A") && text.contains(it))
-    };
-    match value {
-        Value::String(text) if has_word(text) => text.clear(),
-        // A type may write a fraction, a negative or a huge number in another way than it came.
-        Value::Number(it) if !it.is_u64() || has_word(&it.to_string()) => *value = Value::Null,
-        Value::Array(items) => items.iter_mut().for_each(|item| overwrite(item, words)),
-        Value::Object(fields) => {
-            fields.retain(|name, _| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
-            fields.values_mut().for_each(|it| overwrite(it, words));
-        }
-        _ => {}
-    }
-}
-
-fn as_text(body: &[u8]) -> Result<&str> {
-    std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))
-}
-
-/// Says what serde_json refused, without the part of its text that quotes the body.
-fn decode_error(body: &[u8], error: &serde_json::Error, is_shown: impl Fn(&str) -> bool) -> Error {
+/// Says what was expected, and where. Never quotes the body.
+fn decode_error(body: &[u8], error: &serde_json::Error) -> Error {
     if is_markup(body) {
         let advice = "a sign-in page or something else in between answered: check the base URL";
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
-    let (line, column) = (error.line(), error.column());
-    let position = format!(" at line {line} column {column}");
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+        let fault = if error.is_eof() {
+            "JSON that ends too early"
+        } else {
+            "not JSON"
+        };
+        return Error::unreadable(format!("{fault}{}", position(&error)));
+    }
+    let position = position(error);
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
+    // In an array, the number of the row comes first.
+    let is_number = |row: &str| row.bytes().all(|b| b.is_ascii_digit());
+    let rest = words.strip_prefix("row ").unwrap_or_default();
+    let row = rest.split_once(": ").filter(|(row, _)| is_number(row));
+    let sentence = row.map_or(words, |(_, sentence)| sentence);
+    let row = row.map_or(String::new(), |(number, _)| format!("row {number}: "));
     // A type of the caller's may have made up the position. No real one lies outside the body.
-    let may_be_real = line > 0 && line.saturating_add(column) <= body.len() + 1;
-    let position = if may_be_real { &*position } else { "" };
-    let missing = words.strip_prefix("missing field ");
-    let expected = words.rsplit_once(", expected ");
-    let what: String = match (error.classify(), missing, expected) {
-        (Category::Eof, ..) => "JSON that ends too early".into(),
-        (Category::Syntax | Category::Io, ..) if !is_json(body) => "not JSON".into(),
-        (_, Some(it), _) if is_shown(it) => format!("missing field {it}"),
-        (_, None, Some((_, it))) if is_shown(it) => format!("unexpected JSON: expected {it}"),
+    let is_real = error.line() > 0 && error.column() <= body.len() + 1;
+    let position = if is_real { &*position } else { "" };
+    Error::unreadable(format!("{row}{}{position}", without_quotes(sentence)))
+}
+
+fn position(error: &serde_json::Error) -> String {
+    format!(" at line {} column {}", error.line(), error.column())
+}
+
+/// Returns what one of serde's sentences says about the type that was expected. What they say about
+/// the body is left out, because it quotes the body.
+fn without_quotes(sentence: &str) -> String {
+    let words: Vec<&str> = sentence.split(' ').take(2).collect();
+    match (&*words.join(" "), sentence.rsplit_once(", expected ")) {
+        ("missing field", _) => sentence.into(),
+        (start @ ("unknown field" | "unknown variant"), _) => format!("unexpected JSON: {start}"),
+        ("invalid type:" | "invalid value:" | "invalid length", Some((_, expected))) => {
+            format!("unexpected JSON: expected {expected}")
+        }
         _ => "unexpected JSON".into(),
-    };
-    Error::unreadable(what + position)
+    }
 }
 
 pub(crate) fn is_json(body: &[u8]) -> bool {
@@ -123,46 +77,222 @@ pub(crate) fn is_markup(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// A string that is borrowed from the body if possible.
-#[derive(Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+/// Any JSON, of which strings, objects that are read into `T` and arrays of `R` are kept.
+#[derive(Default)]
+pub(crate) enum Json<T = IgnoredAny, R = IgnoredAny> {
+    Text(String),
+    Object(T),
+    Array(Vec<R>),
+    #[default]
+    Other,
+}
 
-/// An object that is read into `T`. Without this wrapper, a derived `Deserialize` would also accept
-/// an array of the fields.
+impl<T, R> Json<T, R> {
+    pub(crate) fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn object(self) -> Option<T> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn array(self) -> Option<Vec<R>> {
+        match self {
+            Self::Array(rows) => Some(rows),
+            _ => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Deserialize<'de> for Json<T, R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson(PhantomData))
+    }
+}
+
+struct AnyJson<T, R>(PhantomData<(T, R)>);
+
+impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for AnyJson<T, R> {
+    type Value = Json<T, R>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json<T, R>, E> {
+        Ok(Json::Text(text.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json<T, R>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Json::Object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<T, R>, A::Error> {
+        let mut rows = Vec::new();
+        let in_row = |number, error| A::Error::custom(format!("row {number}: {error}"));
+        while let Some(row) = seq
+            .next_element()
+            .map_err(|it| in_row(rows.len() + 1, it))?
+        {
+            rows.push(row);
+        }
+        Ok(Json::Array(rows))
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<T, R>, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json<T, R>, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json<T, R>, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json<T, R>, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json<T, R>, E> {
+        Ok(Json::Other)
+    }
+}
+
+/// An object that is read into `T`. A derived `Deserialize` alone would also accept an array of the
+/// fields.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData))
+        let object = Json::<T>::deserialize(deserializer)?.object();
+        let error = || D::Error::invalid_type(Unexpected::Other("JSON"), &"an object");
+        object.map(Object).ok_or_else(error)
     }
 }
 
-/// Writes JSON for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
-pub(crate) fn words(json: &Value) -> String {
-    match json {
-        Value::Null => String::new(),
-        Value::String(text) => text.replace(GUARD, "$"),
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{name}: {}", words(value));
-            let mut fields: Vec<String> = fields.iter().map(field).collect();
-            fields.sort();
-            fields.join("; ").replace(GUARD, "$")
+/// An object, of which only the links to others are kept.
+#[derive(Deserialize)]
+pub(crate) struct Linked {
+    #[serde(default, rename = "_links")]
+    pub(crate) links: Json<Links>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Links {
+    #[serde(rename = "self")]
+    pub(crate) own: Json<Link>,
+    pub(crate) member: Json<Link>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Link {
+    href: Json,
+}
+
+impl Json<Link> {
+    pub(crate) fn href(self) -> Option<String> {
+        self.object()?.href.text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::redact::tests::random_rounds;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Closed {
+        #[serde(rename = "a")]
+        _a: Option<bool>,
+    }
+
+    #[derive(Deserialize, PartialEq, Eq, Hash)]
+    enum State {
+        Active,
+        Banned(u8),
+    }
+
+    #[derive(Deserialize)]
+    #[serde(tag = "a")]
+    enum Tagged {
+        B { _b: (u8, u8) },
+    }
+
+    /// Strings that imitate what serde says, each with the word that must not get out.
+    const TEXTS: [&str; 8] = [
+        "hunter2",
+        "x, expected hunter2",
+        "x`, expected `hunter2` at line 1 column 1",
+        "missing field `hunter2`",
+        "invalid type: hunter2, expected hunter2",
+        "row 1: missing field `hunter2`",
+        "\u{1b}hunter2\n\"",
+        "127.0.0.1 hunter2",
+    ];
+
+    fn random_json(random: &mut fastrand::Rng, depth: u32) -> serde_json::Value {
+        use serde_json::Value;
+        let text = |random: &mut fastrand::Rng| TEXTS[random.usize(..TEXTS.len())].to_owned();
+        let len = random.usize(..4);
+        match random.u32(..if depth > 3 { 4 } else { 6 }) {
+            0 => Value::Null,
+            1 => random.bool().into(),
+            2 => random.i32(-300..300).into(),
+            3 => text(random).into(),
+            4 => (0..len).map(|_| random_json(random, depth + 1)).collect(),
+            _ => (0..len)
+                .map(|_| {
+                    let names = ["a", "_b", "memberships", &text(random)].map(String::from);
+                    let name = names[random.usize(..names.len())].clone();
+                    (name, random_json(random, depth + 1))
+                })
+                .collect(),
         }
-        other => other.to_string(),
+    }
+
+    #[test]
+    fn no_decode_error_quotes_the_body() {
+        fn text_of<T: DeserializeOwned>(body: &[u8]) -> String {
+            read::<T>(body).map_or_else(|error| format!("{error} {error:?}"), |_| String::new())
+        }
+        let readers: [fn(&[u8]) -> String; 12] = [
+            text_of::<bool>,
+            text_of::<u8>,
+            text_of::<(u8, State)>,
+            text_of::<Vec<State>>,
+            text_of::<Closed>,
+            text_of::<Tagged>,
+            text_of::<IpAddr>,
+            text_of::<HashMap<State, u8>>,
+            text_of::<BTreeMap<String, Closed>>,
+            text_of::<BTreeMap<i8, String>>,
+            text_of::<Object<Closed>>,
+            text_of::<Json<Closed, Tagged>>,
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        for round in 0..random_rounds(1_000) {
+            let mut body = random_json(&mut random, 0).to_string().into_bytes();
+            if random.u8(..4) == 0 {
+                body.truncate(random.usize(..=body.len()));
+            }
+            for reader in readers {
+                let text = reader(&body);
+                assert!(!text.contains("hunter2"), "round {round}: {text}");
+            }
+        }
     }
 }

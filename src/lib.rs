@@ -1,16 +1,13 @@
-//! A blocking client for the [Mode](https://mode.com) REST API.
+//! A blocking client for the [Mode](https://mode.com) REST API, without an async runtime.
 //!
-//! It lets a synchronous program or a build script ask Mode three things, in one line each: *does my
-//! key work*, *who is in this workspace*, and *how many of them are active*. There is no async
-//! runtime, and you get a complete result or an error that says what to do.
+//! From a synchronous program or a build script, it answers three questions with one call each: *does my
+//! key work*, *who is in the workspace*, and *how many of them are active*. You get a complete result, or
+//! an error that says what to do.
 //!
 //! ```no_run
-//! use mode_analytics::Client;
-//!
 //! fn main() -> Result<(), mode_analytics::Error> {
 //!     // Reads MODE_API_TOKEN and MODE_API_SECRET.
-//!     let client = Client::from_env()?;
-//!
+//!     let client = mode_analytics::Client::from_env()?;
 //!     for member in client.memberships("acme")? {
 //!         let name = member.member_username.as_deref().unwrap_or("-");
 //!         println!("User: {name}, State: {}", member.state);
@@ -25,46 +22,34 @@
 //! * [`Client`] sends the requests: it has one method for each endpoint. [`ClientBuilder`] has its
 //!   settings, each with a default.
 //! * [`Credentials`] are the token and the secret of an API key.
-//! * [`Verification`] and [`Account`] say what a key opens and whose it is.
-//! * [`Membership`] is one member of a workspace, [`MembershipState`] the state of the membership,
-//!   and [`MembershipCounts`] the number of members in each state.
-//! * [`Error`] says what went wrong, and [`ErrorKind`] is for a `match`. [`Retry`] describes a wait
+//! * [`Verification`] and [`Account`] say what a key gives access to and whose it is.
+//! * [`Membership`] is one member of a workspace, and [`MembershipCounts`] the number of members in each
+//!   state.
+//! * [`Error`] says what went wrong, and [`ErrorKind`] is what to match on. [`Retry`] describes a wait
 //!   before a retry.
 //!
 //! # Check a key
 //!
-//! [`Client::verify()`] works for every sort of key and returns the workspace that the key opens.
-//! [`Client::account()`] returns the user behind the key, if there is one.
+//! [`Client::verify()`] works for every kind of key and returns the workspace that the key gives access
+//! to. [`Client::account()`] returns the user behind the key, if there is one.
 //!
 //! ```no_run
 //! # let client = mode_analytics::Client::from_env()?;
-//! match client.verify()?.workspace {
-//!     Some(workspace) => println!("the key works, for the workspace {workspace}"),
-//!     None => println!("the response names no workspace: is this Mode?"),
-//! }
+//! println!("the key works, for the workspace {}", client.verify()?.workspace);
 //! # Ok::<(), mode_analytics::Error>(())
 //! ```
 //!
-//! # List the members
+//! # List and count the members
 //!
 //! [`Client::memberships()`] returns all members of a workspace as a `Vec`.
-//! [`Client::memberships_lite()`] adds their names and e-mail addresses. [`Client::get()`] is for any
-//! other GET.
+//! [`Client::memberships_lite()`] adds their names and e-mail addresses. [`Client::membership_counts()`]
+//! counts them, and [`Client::get()`] is for any other GET.
 //!
 //! ```no_run
 //! # let client = mode_analytics::Client::from_env()?;
 //! for member in client.memberships_lite("acme")? {
 //!     println!("{:?} <{:?}>", member.name, member.email);
 //! }
-//! # Ok::<(), mode_analytics::Error>(())
-//! ```
-//!
-//! # Count them
-//!
-//! [`Client::membership_counts()`] makes the same requests but does not build any rows.
-//!
-//! ```no_run
-//! # let client = mode_analytics::Client::from_env()?;
 //! let counts = client.membership_counts("acme")?;
 //! println!("{} of {} are active", counts.active, counts.total);
 //! # Ok::<(), mode_analytics::Error>(())
@@ -77,7 +62,8 @@
 //! the waits visible.
 //!
 //! ```no_run
-//! # use mode_analytics::ErrorKind;
+//! use mode_analytics::ErrorKind;
+//!
 //! # let client = mode_analytics::Client::from_env()?;
 //! match client.membership_counts("acme") {
 //!     Ok(counts) => println!("{} are active", counts.active),
@@ -88,44 +74,59 @@
 //! # Ok::<(), mode_analytics::Error>(())
 //! ```
 //!
-//! # Behind a proxy
+//! # Test your own code
 //!
-//! The first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is set and not empty
-//! names the proxy. Hosts in `no_proxy` or `NO_PROXY` are reached directly: the entries are separated
-//! by commas, `*` stands for all hosts, and `mode.com` also covers `app.mode.com`. The variables are
-//! read once, when the client is made. If a variable applies but its proxy cannot be used, you get
-//! [`ErrorKind::InvalidInput`], never a direct connection. A SOCKS proxy needs the feature
-//! `socks-proxy`. If the base URL is on loopback, the variables are ignored.
-//!
-//! If the proxy re-signs traffic with a certificate of its own, switch on the feature
-//! `platform-verifier` and call `ClientBuilder::system_roots()`.
-//!
-//! # Testing your own code
-//!
-//! Deserialize rows with serde, and make errors from their kind. To test against a whole server, set
-//! [`ClientBuilder::base_url()`], which accepts plain http on loopback.
+//! Build rows with serde (here with the crate `serde_json`), and errors from their kind. To test over HTTP,
+//! point [`ClientBuilder::base_url()`] at your own server, which may speak plain http on loopback.
 //!
 //! ```
-//! use mode_analytics::{Error, ErrorKind, Membership};
-//!
 //! let row = r#"{"member_username": "ada", "state": "active"}"#;
-//! let ada: Membership = serde_json::from_str(row).unwrap();
+//! let ada: mode_analytics::Membership = serde_json::from_str(row).unwrap();
 //! assert!(ada.is_active());
 //!
-//! let error = Error::from(ErrorKind::RateLimited);
+//! let error = mode_analytics::Error::from(mode_analytics::ErrorKind::RateLimited);
 //! assert!(error.is_retryable());
 //! ```
 //!
+//! # Behind a proxy
+//!
+//! These rules apply to an https base URL. Other programs may follow other rules:
+//!
+//! * The proxy is named by the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is
+//!   set and not blank. `http_proxy` and the settings of the operating system are not read.
+//! * In `no_proxy` or `NO_PROXY`, entries are separated by commas or whitespace. `*` matches every host;
+//!   `mode.com`, `.mode.com` and `*.mode.com` all match `mode.com` and every host below it.
+//!   Networks such as `10.0.0.0/8` are not recognized.
+//! * The user name and the password of the proxy go into its URL, percent-encoded. Only Basic logins work.
+//! * The proxy sees `CONNECT app.mode.com:443` and the `User-Agent`, but neither your key nor the responses.
+//! * The variables are read when the client is built. If one applies but its proxy cannot be used, you
+//!   get [`ErrorKind::InvalidInput`], never a direct connection.
+//! * A SOCKS proxy needs the feature `socks-proxy`.
+//! * If the base URL is on loopback, the variables are ignored.
+//!
+//! If the proxy re-signs traffic with a certificate of its own, or if your company has a certificate
+//! authority, enable the feature `platform-verifier` and call `ClientBuilder::system_roots()`. With the
+//! built-in roots, revocation is not checked. Client certificates are not supported.
+//!
 //! # Inside an async program
 //!
-//! There is no runtime that could clash with yours, but a call blocks its thread, so inside a task it
-//! would block the worker. Move the call to a thread for blocking work, for example with tokio's
+//! Nothing here conflicts with your runtime, but each call blocks its thread, so inside a task use
 //! `spawn_blocking`:
 //!
-//! ```ignore
-//! let client = client.clone();
+//! ```
+//! # mod tokio {
+//! #     pub mod task {
+//! #         pub async fn spawn_blocking<T>(f: impl FnOnce() -> T) -> std::io::Result<T> {
+//! #             Ok(f())
+//! #         }
+//! #     }
+//! # }
+//! # async fn count(client: mode_analytics::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = client.clone(); // cheap: a clone shares the connections
 //! let task = move || client.membership_counts("acme");
 //! let counts = tokio::task::spawn_blocking(task).await??;
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # In a build script
@@ -140,17 +141,34 @@
 //! |---|---|---|
 //! | `rustls` | yes | adds https, with Mozilla's root certificates built in; needs a C compiler for `ring` |
 //! | `gzip` | yes | asks for compressed responses |
-//! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`, which trusts what the operating system trusts |
+//! | `platform-verifier` | no | adds `ClientBuilder::system_roots()`, which trusts what the operating system trusts; implies `rustls` |
 //! | `socks-proxy` | no | accepts a SOCKS proxy in the proxy variables |
 //!
-//! If another crate in the program switches on ureq's feature `cookies`, the HTTP client sends back
-//! the cookies that Mode sets; this crate cannot prevent it.
+//! If another crate in the program enables ureq's feature `cookies`, the HTTP client sends back the
+//! cookies that Mode sets; this crate cannot prevent it.
+//!
+//! # Platforms
+//!
+//! | platform | what was done | what it needs |
+//! |---|---|---|
+//! | `x86_64-unknown-linux-gnu` | run | a C compiler |
+//! | `x86_64-unknown-linux-musl` | run | `musl-tools`, or `CC_x86_64_unknown_linux_musl=gcc` |
+//! | a static program in an empty folder (`FROM scratch`) | run, up to the TLS handshake | nothing; to look up names, `/etc/resolv.conf` |
+//! | `i686-unknown-linux-gnu` | run | a C compiler for that target |
+//! | `aarch64-` and `armv7-unknown-linux-gnu…`, `s390x-unknown-linux-gnu` | run, in an emulator | a C compiler for that target |
+//! | `x86_64-pc-windows-gnu` | run, under Wine | MinGW |
+//! | `x86_64-pc-windows-msvc` | neither run nor compiled | the Build Tools for Visual Studio |
+//! | `aarch64-apple-darwin` | only compiled, without default features | Xcode's command line tools |
+//! | `wasm32-*` | only compiled | **not supported**: there are no threads |
+//!
+//! Without default features, nothing needs a C compiler, but then there is no https.
 //!
 //! # Logging
 //!
-//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it
-//! does not log the credentials. At `trace`, it logs every byte that is sent, including the
-//! `Authorization` header, so keep `ureq_proto=debug` in your filter.
+//! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it does not
+//! log the credentials. At `trace`, it logs every byte that is sent, including the `Authorization` header,
+//! as a hex dump: a search for the key finds nothing, though it is there. A filter such as
+//! `RUST_LOG=trace,ureq=debug,ureq_proto=debug` prevents that.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -163,12 +181,14 @@
 
 mod builder;
 mod client;
+mod connection;
 mod credentials;
 mod error;
 mod input;
 mod json;
 mod listing;
 mod model;
+mod proxy;
 mod redact;
 mod retry;
 mod status;
@@ -178,5 +198,5 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};
-pub use model::{Account, Membership, MembershipCounts, MembershipState, Verification};
+pub use model::{Account, Membership, MembershipCounts, Verification};
 pub use retry::Retry;

@@ -1,13 +1,14 @@
 //! What Mode's responses contain: [`Account`], [`Verification`], [`Membership`] and related types.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::Number;
 
-use crate::json::{Object, Text};
+use crate::json::Object;
+
+/// The only state that Mode documents.
+const ACTIVE: &str = "active";
 
 /// The user that a key belongs to. [`Client::account()`](crate::Client::account) returns it.
 ///
@@ -24,9 +25,6 @@ pub struct Account {
     pub username: String,
     /// The user's full name.
     pub name: Option<String>,
-    /// Mode's number for the user. Mode writes it as a number or as a string.
-    #[serde(default, deserialize_with = "number_or_text")]
-    pub id: Option<String>,
     /// Mode's token for the user: an identifier, not a secret.
     pub token: Option<String>,
     /// The e-mail address.
@@ -40,22 +38,19 @@ pub struct Account {
 /// ```no_run
 /// # let client = mode_analytics::Client::from_env()?;
 /// let verification = client.verify()?;
-/// println!("{:?}", verification.api_key_scope);
+/// println!("{}: {:?}", verification.workspace, verification.api_key_scope);
 /// # Ok::<(), mode_analytics::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verification {
     /// The name of the workspace, in the form that
-    /// [`Client::memberships()`](crate::Client::memberships) expects.
-    ///
-    /// Every response that other clients have recorded contains it. It is `None` if a response does
-    /// not contain it, or if it is `null`. Then name the workspace yourself, and check the base URL:
-    /// the response may not be Mode's.
-    pub workspace: Option<String>,
+    /// [`Client::memberships()`](crate::Client::memberships) expects. It is never blank.
+    #[serde(deserialize_with = "workspace")]
+    pub workspace: String,
     /// Mode's token for the workspace: an identifier, not a secret.
     pub workspace_token: Option<String>,
-    /// The sort of key: `workspace` or `member`. Some responses do not contain it.
+    /// The kind of key: `workspace` or `member`. Some responses do not contain it.
     pub api_key_scope: Option<String>,
 }
 
@@ -78,8 +73,9 @@ pub struct Membership {
     /// The user name, which the lite listing calls `username`. A member who was invited may not have
     /// one yet.
     pub member_username: Option<String>,
-    /// The state of the membership. `active` is the only state that Mode documents.
-    pub state: MembershipState,
+    /// The state of the membership, as Mode writes it. `active` is the only state that Mode documents;
+    /// any other is data, not an error.
+    pub state: String,
     /// Mode's token for the member: an identifier, not a secret.
     pub member_token: Option<String>,
     /// The member's full name. Only the lite listing has it.
@@ -100,90 +96,7 @@ impl Membership {
     /// Returns whether the state is exactly `active`.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.state == MembershipState::ACTIVE
-    }
-}
-
-/// The state of a membership, as Mode writes it.
-///
-/// Only [`ACTIVE`](Self::ACTIVE) is documented. An unknown state is data, never an error. In JSON it
-/// is a plain string.
-///
-/// ```
-/// use mode_analytics::MembershipState;
-///
-/// assert_eq!(MembershipState::from("active"), MembershipState::ACTIVE);
-/// assert_eq!(MembershipState::from("banned").as_str(), "banned");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct MembershipState(Cow<'static, str>);
-
-impl MembershipState {
-    /// The state `active`.
-    pub const ACTIVE: Self = Self(Cow::Borrowed("active"));
-
-    /// Returns the text as Mode wrote it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for MembershipState {
-    fn from(text: &str) -> Self {
-        match text {
-            // The common state needs no allocation.
-            "active" => Self::ACTIVE,
-            _ => text.to_owned().into(),
-        }
-    }
-}
-
-impl From<String> for MembershipState {
-    fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
-    }
-}
-
-impl PartialEq<str> for MembershipState {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
-}
-
-impl PartialEq<&str> for MembershipState {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
-
-impl PartialEq<MembershipState> for str {
-    fn eq(&self, other: &MembershipState) -> bool {
-        self == other.as_str()
-    }
-}
-
-impl PartialEq<MembershipState> for &str {
-    fn eq(&self, other: &MembershipState) -> bool {
-        *self == other.as_str()
-    }
-}
-
-impl AsRef<str> for MembershipState {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Display for MembershipState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for MembershipState {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer).map(|Text(text)| text.as_ref().into())
+        self.state == ACTIVE
     }
 }
 
@@ -213,21 +126,18 @@ pub struct MembershipCounts {
 }
 
 impl MembershipCounts {
-    pub(crate) fn add(&mut self, state: &str) {
+    pub(crate) fn add(&mut self, state: String) {
         self.total += 1;
-        self.active += usize::from(state == MembershipState::ACTIVE.as_str());
-        match self.by_state.get_mut(state) {
-            Some(members) => *members += 1,
-            None => drop(self.by_state.insert(state.to_owned(), 1)),
-        }
+        self.active += usize::from(state == ACTIVE);
+        *self.by_state.entry(state).or_default() += 1;
     }
 }
 
 impl<M: Borrow<Membership>> FromIterator<M> for MembershipCounts {
     fn from_iter<I: IntoIterator<Item = M>>(rows: I) -> Self {
         let mut counts = Self::default();
-        let rows = rows.into_iter();
-        rows.for_each(|row| counts.add(row.borrow().state.as_str()));
+        let states = rows.into_iter().map(|row| row.borrow().state.clone());
+        states.for_each(|state| counts.add(state));
         counts
     }
 }
@@ -237,7 +147,7 @@ impl<M: Borrow<Membership>> FromIterator<M> for MembershipCounts {
 struct MembershipFields {
     member_username: Option<String>,
     username: Option<String>,
-    state: MembershipState,
+    state: String,
     member_token: Option<String>,
     name: Option<String>,
     email: Option<String>,
@@ -263,19 +173,10 @@ impl From<Object<MembershipFields>> for Membership {
     }
 }
 
-/// Mode's number for a user. `json.rs` shows what its errors say after ", expected ".
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "wrong, expected a whole number or a string")]
-enum NumberOrText {
-    Number(Number),
-    Text(String),
-}
-
-fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match Option::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(NumberOrText::Text(text)) => Ok(Some(text)),
-        Some(NumberOrText::Number(it)) if it.is_i64() || it.is_u64() => Ok(Some(it.to_string())),
-        Some(_) => Err(D::Error::custom("a fraction, expected a whole number")),
-    }
+/// Reads the name of a workspace. A blank one counts as missing, because a program would put it into a
+/// path.
+fn workspace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name: Option<String> = Option::deserialize(deserializer)?;
+    let name = name.filter(|name| !name.trim().is_empty());
+    name.ok_or_else(|| D::Error::missing_field("workspace"))
 }

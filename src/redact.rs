@@ -8,7 +8,8 @@ const MAX_CHARACTERS: usize = 300;
 /// What credentials are replaced with.
 const REDACTED: &str = "[redacted]";
 
-/// Knows every spelling of the credentials, and blanks them.
+/// Replaces the credentials in a text: as they are, and in base64 and base64url. Other encodings, such
+/// as percent-encoding and hex, are not recognized.
 pub(crate) struct Redactor(Vec<String>);
 
 impl Redactor {
@@ -19,42 +20,45 @@ impl Redactor {
         let encode = |base64: GeneralPurpose| plain.map(|text| base64.encode(text));
         let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD].map(encode);
         let mut spellings = [encoded.concat(), plain.map(String::from).into()].concat();
-        // Blanking one or two characters would hide nothing and only spoil the text.
+        // Replacing one or two bytes would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)
     }
 
-    /// Blanks the credentials, keeps at most 300 characters, and escapes those that control a
+    /// Replaces the credentials, cuts the text to 300 characters, and escapes those that control a
     /// terminal, reverse the text or are invisible.
     pub(crate) fn clean(&self, text: &str) -> String {
-        let escape = |c: char| match is_unprintable(c) {
-            true => c.escape_unicode().to_string(),
-            false => c.to_string(),
+        let escape = |c: char| {
+            let escaped = is_unprintable(c).then(|| c.escape_unicode().to_string());
+            escaped.unwrap_or_else(|| c.into())
         };
-        let blanked = self.blank(text);
-        blanked.chars().take(MAX_CHARACTERS).map(escape).collect()
+        let replaced = self.replace(text);
+        let mut characters = replaced.chars();
+        let kept = characters.by_ref().take(MAX_CHARACTERS).map(escape);
+        let kept: String = kept.collect();
+        kept + characters.next().map_or("", |_| "…")
     }
 
-    /// Blanks matches that overlap or touch as one, so that no part of a secret is left over.
-    fn blank(&self, text: &str) -> String {
-        let mut blanked = String::with_capacity(text.len());
+    /// Replaces matches that overlap or touch as one, so that no part of a secret is left over.
+    fn replace(&self, text: &str) -> String {
+        let mut replaced = String::with_capacity(text.len());
         let mut hidden_until = 0;
         for (at, c) in text.char_indices() {
             let rest = text.get(at..).unwrap_or_default();
             for spelling in &self.0 {
-                // A text that was cut may end amid a spelling.
+                // A text that was cut may end in the middle of a spelling.
                 let is_cut = rest.len() > 2 && spelling.starts_with(rest);
                 if is_cut || rest.starts_with(spelling) {
                     hidden_until = hidden_until.max(at + spelling.len());
                 }
             }
             if at >= hidden_until {
-                blanked.push(c);
-            } else if !blanked.ends_with(REDACTED) {
-                blanked.push_str(REDACTED);
+                replaced.push(c);
+            } else if !replaced.ends_with(REDACTED) {
+                replaced.push_str(REDACTED);
             }
         }
-        blanked
+        replaced
     }
 }
 
@@ -64,4 +68,64 @@ fn is_unprintable(c: char) -> bool {
             0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
             | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
             | 0xffa0 | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// How many rounds a random test takes. `RANDOM_ROUNDS` sets another number.
+    pub(crate) fn random_rounds(usual: usize) -> usize {
+        std::env::var("RANDOM_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
+    }
+
+    /// The same in other words: marks every byte of every match, and replaces each run of marks.
+    fn expected(text: &str, spellings: &[String]) -> String {
+        let mut is_hidden = vec![false; text.len()];
+        for (at, _) in text.char_indices() {
+            let rest = &text[at..];
+            for spelling in spellings {
+                let is_cut = rest.len() > 2 && spelling.starts_with(rest);
+                if rest.starts_with(spelling) || is_cut {
+                    let end = (at + spelling.len()).min(text.len());
+                    is_hidden[at..end].fill(true);
+                }
+            }
+        }
+        let kept = text.char_indices();
+        let marked: String = kept
+            .map(|(at, c)| if is_hidden[at] { '\0' } else { c })
+            .collect();
+        let runs = marked.split_inclusive(|c| c != '\0').flat_map(|run| {
+            let kept = run.trim_start_matches('\0');
+            [if run.len() > kept.len() { REDACTED } else { "" }, kept]
+        });
+        runs.collect()
+    }
+
+    #[test]
+    fn all_of_the_credentials_is_replaced_and_nothing_else() {
+        const ALPHABET: [char; 5] = ['a', 'b', 'B', ':', 'é'];
+        let mut random = fastrand::Rng::with_seed(5);
+        for round in 0..random_rounds(4_000) {
+            let mut text = |most| -> String {
+                let characters = 0..random.usize(1..=most);
+                characters
+                    .map(|_| ALPHABET[random.usize(..ALPHABET.len())])
+                    .collect()
+            };
+            let (token, secret, mut body) = (text(6), text(9), text(30));
+            let redactor = Redactor::new(&token, &secret);
+            for _ in 0..random.usize(..3) {
+                body += random.choice(&redactor.0).map_or("", |spelling| spelling);
+                body.push(ALPHABET[random.usize(..ALPHABET.len())]);
+            }
+            let cleaned = redactor.clean(&body);
+            let expected = expected(&body, &redactor.0);
+            assert_eq!(
+                cleaned, expected,
+                "round {round}: {token} {secret} in {body}"
+            );
+        }
+    }
 }

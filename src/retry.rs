@@ -6,6 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
 
+/// The longest time that any setting or hint can ask for, because clocks and sockets overflow at much
+/// longer ones.
+pub(crate) const YEAR: Duration = Duration::from_secs(31_536_000);
+
 /// A wait before a retry. It is passed to the function that you set with
 /// [`ClientBuilder::on_retry`](crate::ClientBuilder::on_retry).
 #[derive(Debug)]
@@ -15,9 +19,9 @@ pub struct Retry<'a> {
 }
 
 impl Retry<'_> {
-    /// Returns the number of this retry of the request; the first is 1.
+    /// Returns which retry of the request this is. The first is 1.
     #[must_use]
-    pub fn attempt(&self) -> u32 {
+    pub fn number(&self) -> u32 {
         self.error.attempts()
     }
 
@@ -64,14 +68,18 @@ impl Policy {
     }
 }
 
+/// Returns whether a response with this status may be followed by a better one. After 501, 505 and 511,
+/// a retry would fail the same way.
 pub(crate) fn is_retried_status(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+    matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505 | 511)
 }
 
-pub(crate) fn is_broken_connection(io: Io) -> bool {
-    use Io::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(io, ConnectionRefused | ConnectionReset | ConnectionAborted)
-        || matches!(io, Io::BrokenPipe | Io::UnexpectedEof | Io::TimedOut)
+/// Returns whether a failure to reach the server, or to receive its whole response, may be followed by a
+/// success. After invalid data, which includes every failure of TLS, and after a refusal by this system, a
+/// retry would fail the same way.
+pub(crate) fn is_retried_failure(io: Io) -> bool {
+    use Io::{InvalidData, InvalidInput, PermissionDenied};
+    !matches!(io, InvalidData | InvalidInput | PermissionDenied)
 }
 
 /// Returns a number in `0.0..1.0`. The standard library's only source of randomness is the seed of
@@ -80,15 +88,19 @@ pub(crate) fn random_fraction() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Returns how long a `Retry-After` asks to wait. Its value may be a number of seconds, or a date in
-/// the form that RFC 9110 prefers; anything else is ignored.
+/// Returns how long a `Retry-After` asks to wait, which is at most a year. Its value may be a number of
+/// seconds, or a date in the form that RFC 9110 prefers. Anything else is no hint, and neither is zero
+/// or a date in the past, because the clock of the server may be behind.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = UNIX_EPOCH.checked_add(imf_fixdate(value)?)?;
-    Some(date.duration_since(now).unwrap_or_default())
+    let is_number = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    let wait = if is_number {
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+    } else {
+        let date = UNIX_EPOCH.checked_add(imf_fixdate(value)?)?;
+        date.duration_since(now).unwrap_or_default()
+    };
+    Some(wait.min(YEAR)).filter(|wait| !wait.is_zero())
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. The result must give the same text
@@ -144,10 +156,9 @@ mod tests {
     }
 
     fn failed(status: u16, hint: Option<Duration>) -> Error {
-        let mut error = Error::new(ErrorKind::Server, "").retryable(is_retried_status(status));
-        error.0.status = Some(status);
-        error.0.retry_after = hint;
-        error
+        Error::of_status(ErrorKind::Server, status, String::new())
+            .retryable(is_retried_status(status))
+            .with_retry_after(hint)
     }
 
     #[test]
@@ -216,8 +227,9 @@ mod tests {
             |status, hint, fraction| defaults().wait(&failed(status, Some(hint)), 2, fraction);
         for status in [429, 503] {
             assert_eq!(wait(status, seconds(3), 0.5), Some(seconds(3)));
-            assert_eq!(wait(status, Duration::ZERO, 0.0), Some(Duration::ZERO));
-            assert_eq!(wait(status, Duration::ZERO, 0.5), Some(seconds(1)));
+            let short = Duration::from_millis(1);
+            assert_eq!(wait(status, short, 0.0), Some(short));
+            assert_eq!(wait(status, short, 0.5), Some(seconds(1)));
             assert_eq!(wait(status, seconds(30), 0.0), Some(seconds(30)));
             assert_eq!(
                 wait(status, seconds(30) + Duration::from_nanos(1), 0.0),
@@ -254,28 +266,47 @@ mod tests {
     }
 
     #[test]
-    fn broken_connections_are_those_of_the_design() {
+    fn all_statuses_that_may_change_are_retried() {
+        let retried: Vec<u16> = (100..=599).filter(|it| is_retried_status(*it)).collect();
+        let servers = (500..=599).filter(|status| ![501, 505, 511].contains(status));
+        let expected: Vec<u16> = [408, 429].into_iter().chain(servers).collect();
+        assert_eq!(retried, expected);
+    }
+
+    #[test]
+    fn every_failure_to_reach_the_server_or_to_hear_it_out_is_retried() {
         use Io::*;
-        let all = [
+        for kind in [
+            AddrNotAvailable,
             BrokenPipe,
             ConnectionAborted,
             ConnectionRefused,
             ConnectionReset,
+            HostUnreachable,
+            NetworkDown,
+            NetworkUnreachable,
+            Other,
             TimedOut,
             UnexpectedEof,
-        ];
-        assert!(all.into_iter().all(is_broken_connection));
-        for kind in [
-            InvalidData,
-            HostUnreachable,
-            NetworkUnreachable,
-            NotFound,
-            PermissionDenied,
-            Other,
-            WouldBlock,
         ] {
-            assert!(!is_broken_connection(kind), "{kind:?}");
+            assert!(is_retried_failure(kind), "{kind:?}");
         }
+        for kind in [InvalidData, InvalidInput, PermissionDenied] {
+            assert!(!is_retried_failure(kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_at_most_a_year_and_zero_is_no_hint() {
+        let hint = |value| retry_after(value, UNIX_EPOCH);
+        for value in ["0", "00", "", "-1", "+1", "1.5", "1s", "\u{661}", "0x1"] {
+            assert_eq!(hint(value), None, "{value:?}");
+        }
+        assert_eq!(hint(" 007\t"), Some(Duration::from_secs(7)));
+        for value in ["31536000", "31536001", "99999999999999999999999"] {
+            assert_eq!(hint(value), Some(YEAR), "{value}");
+        }
+        assert_eq!(hint("Fri, 31 Dec 9999 23:59:59 GMT"), Some(YEAR));
     }
 
     #[test]
@@ -290,8 +321,9 @@ mod tests {
             hint("\t Sun, 06 Nov 1994 08:49:37 GMT "),
             Some(Duration::from_secs(7))
         );
-        assert_eq!(hint("Sun, 06 Nov 1994 08:49:30 GMT"), Some(Duration::ZERO));
-        assert_eq!(hint("Sat, 05 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        // The clock of the server may be behind.
+        assert_eq!(hint("Sun, 06 Nov 1994 08:49:30 GMT"), None);
+        assert_eq!(hint("Sat, 05 Nov 1994 08:49:37 GMT"), None);
         // The two other forms that HTTP defines are obsolete.
         assert_eq!(hint("Sunday, 06-Nov-94 08:49:37 GMT"), None);
         assert_eq!(hint("Sun Nov  6 08:49:37 1994"), None);

@@ -1,300 +1,345 @@
 //! Both routes, both shapes, and paging: every member once, or an error.
 
-use std::ops::Range;
+use std::slice::from_ref;
 
 use fake_mode::{FakeMode, Reply, Shape, Workspace};
-use mode_analytics::{Client, ErrorKind, MembershipCounts};
+use mode_analytics::{Client, Error, ErrorKind, MembershipCounts};
 
-use crate::{FULL, LITE, client, each, rows, serving};
+use crate::{FULL, LITE, builder, client, each, rows, serving};
 
-/// A page in the HAL shape; `facts` go beside the rows.
-fn page(people: Range<usize>, facts: &str) -> Reply {
-    Reply::json(
-        200,
-        format!(
-            r#"{{{facts}, "_embedded": {{"memberships": [{}]}}}}"#,
-            rows(people)
-        ),
-    )
+type Expected = Result<usize, String>;
+
+/// The responses to the first request, to page 2, and so on, separated by commas. `0..30 count=35` is
+/// a page of these rows with a `total_count`. Further words are `pages=2` for `total_pages`, `next` for
+/// a link, and `array`; `404` is Mode's own. What stands before a colon applies to every page.
+fn pages(text: &str) -> Vec<Reply> {
+    let (all, pages) = text.split_once(": ").unwrap_or(("", text));
+    let pages = pages.split(", ").map(|page| format!("{page} {all}"));
+    pages.map(|page| page_of(&page)).collect()
 }
 
-fn counted(number: u64, pages: u64, people: Range<usize>, total: usize) -> Reply {
-    let facts = format!(
-        r#""pagination": {{"page": {number}, "total_pages": {pages}, "total_count": {total}}}"#
-    );
-    page(people, &facts)
-}
-
-fn linked(people: Range<usize>, href: &str) -> Reply {
-    page(
-        people,
-        &format!(r#""_links": {{"self": {{}}, "next_page": {{"href": "{href}"}}}}"#),
-    )
-}
-
-fn last(people: Range<usize>) -> Reply {
-    page(people, r#""_links": {"self": {}}"#)
-}
-
-fn paged(pages: impl IntoIterator<Item = Reply>) -> FakeMode {
-    let server = FakeMode::start();
-    for (number, reply) in (1..).zip(pages) {
-        let target = if number == 1 {
-            FULL.to_owned()
-        } else {
-            format!("{FULL}?page={number}")
-        };
-        server.on(&target, reply);
+fn page_of(text: &str) -> Reply {
+    let (mut people, mut counters, mut links) = (0..0, Vec::new(), r#""self": {}"#);
+    let mut is_array = false;
+    for word in text.split_whitespace() {
+        let number = |digits: &str| digits.parse::<usize>().unwrap();
+        match word.split_once(['=', '.']) {
+            Some(("count", total)) => counters.push(format!(r#""total_count": {total}"#)),
+            Some(("pages", total)) => counters.push(format!(r#""total_pages": {total}"#)),
+            Some((start, end)) => people = number(start)..number(&end[1..]),
+            None if word == "next" => links = NEXT,
+            None if word == "array" => is_array = true,
+            None => return Reply::error(404, "not_found", "past the end"),
+        }
     }
-    server
-}
-
-/// A server that answers these in turn, whatever `page` is asked for, and then once more.
-fn in_turn(replies: &[Reply]) -> FakeMode {
-    let server = FakeMode::start();
-    server.script(FULL, [replies, replies].concat());
-    server
-}
-
-/// A page of these rows. It has a link to the next one if `links` says so.
-fn page_of(rows: &[&str], links: &str) -> Reply {
-    let rows = rows.join(",");
-    let body = format!(r#"{{"_links": {{{links}}}, "_embedded": {{"memberships": [{rows}]}}}}"#);
-    Reply::json(200, body)
+    if is_array {
+        return array(&rows(people));
+    }
+    let counters = counters.join(",");
+    let facts = format!(r#""pagination": {{{counters}}}, "_links": {{{links}}}"#);
+    page(&facts, &rows(people))
 }
 
 const NEXT: &str = r#""next_page": {"href": "/x"}"#;
 
-/// What `memberships()` returns, having seen that `membership_counts()` agrees and asks the same.
-fn listed(server: &FakeMode) -> Result<usize, (ErrorKind, String)> {
-    let plain = |error: mode_analytics::Error| (error.kind(), error.to_string());
-    let client = client(server);
-    let rows = client.memberships("acme").map_err(plain);
-    let asked = server.targets();
-    let counts = client.membership_counts("acme").map_err(plain);
-    assert_eq!(server.targets(), [&asked[..], &asked[..]].concat());
-    let counted = rows.as_ref().map(|rows| rows.iter().collect());
-    assert_eq!(counted.map_err(Clone::clone), counts);
-    counts.map(|counts: MembershipCounts| counts.total)
+/// A page in the HAL shape; `facts` go beside the rows.
+fn page(facts: &str, rows: &str) -> Reply {
+    let body = format!(r#"{{{facts}, "_embedded": {{"memberships": [{rows}]}}}}"#);
+    Reply::json(200, body)
 }
 
-fn incomplete(text: &str) -> Result<usize, (ErrorKind, String)> {
-    let advice = "the listing changed or the server lost a page: try again";
-    let text = format!("GET {FULL}: incomplete listing: {text} ({advice})");
-    Err((ErrorKind::Decode, text))
+fn array(rows: &str) -> Reply {
+    Reply::json(200, format!("[{rows}]"))
+}
+
+/// Rows, separated by ` / `. A field is `name=text` or `name:JSON`, and `link` is the row's own link.
+fn people(rows: &str) -> String {
+    let row = |fields: &str| {
+        let mut row = Vec::new();
+        if !fields.contains("state") {
+            row.push(r#""state": "active""#.into());
+        }
+        for field in fields.split(' ') {
+            let (name, value) = field.split_once(['=', ':']).unwrap();
+            let value = if field.contains('=') {
+                format!(r#""{value}""#)
+            } else {
+                value.to_owned()
+            };
+            row.push(match name {
+                "link" => format!(r#""_links": {{"self": {{"href": {value}}}}}"#),
+                "token" => format!(r#""member_token": {value}"#),
+                name => format!(r#""{name}": {value}"#),
+            });
+        }
+        format!("{{{}}}", row.join(", "))
+    };
+    rows.split(" / ").map(row).collect::<Vec<_>>().join(",\n")
+}
+
+/// A page of `people` with a link to the next one.
+fn linked(rows: &str) -> Reply {
+    page(&format!(r#""_links": {{{NEXT}}}"#), &people(rows))
+}
+
+fn incomplete(how: &str) -> Expected {
+    let advice = "the server's counters and its pages disagree: look at them with `get`";
+    Err(format!("incomplete listing: {how} ({advice})"))
+}
+
+fn changed() -> Expected {
+    Err("the listing changed while it was read: the counters differ (try again)".into())
+}
+
+/// The targets of the requests for the first pages of `route`.
+fn targets(route: &str, pages: usize) -> Vec<String> {
+    let further = (2..=pages).map(|page| format!("{route}?page={page}"));
+    [route.to_owned()].into_iter().chain(further).collect()
+}
+
+/// A server that answers these in turn, whatever page is asked for, and then with a 400.
+fn in_turn(replies: impl IntoIterator<Item = Reply>) -> FakeMode {
+    let server = FakeMode::start();
+    let end = Reply::json(400, "");
+    server.script(FULL, replies.into_iter().chain([end]));
+    server
+}
+
+/// Checks what `memberships()` and `membership_counts()` make of these responses to the first request,
+/// to page 2, and so on, and that both ask for each of them once. An error must name the page, and
+/// start as expected.
+fn check(pages: &[Reply], expected: &Expected) {
+    let server = in_turn([pages, pages].concat());
+    let client = client(&server);
+    let asked = targets(FULL, pages.len());
+    let rows = client.memberships("acme");
+    assert_eq!(server.targets(), asked);
+    let counts = client.membership_counts("acme");
+    assert_eq!(server.targets(), [&asked[..], &asked[..]].concat());
+    if let (Ok(rows), Ok(counts)) = (&rows, &counts) {
+        assert_eq!(*counts, rows.iter().collect());
+    }
+    for total in [rows.map(|rows| rows.len()), counts.map(|it| it.total)] {
+        match (total, expected) {
+            (Err(error), Err(start)) => check_error(&error, pages.len(), start),
+            (total, _) => assert_eq!(total.map_err(|error| error.to_string()), *expected),
+        }
+    }
+}
+
+fn check_error(error: &Error, page: usize, start: &str) {
+    let text = error.to_string();
+    let place = if page > 1 {
+        format!(", page {page}")
+    } else {
+        String::new()
+    };
+    let start = format!("GET {FULL}{place}: {start}");
+    assert!(text.starts_with(&start), "{text}\nnot: {start}");
+    let kind = match error.status() {
+        Some(_) => ErrorKind::NotFound,
+        None => ErrorKind::Decode,
+    };
+    assert_eq!(error.kind(), kind);
+    assert_eq!(error.is_retryable(), text.contains("try again"), "{text}");
 }
 
 #[test]
 fn both_shapes_hold_the_same_people() {
-    let people = Workspace::new("acme", 50);
-    let mut seen = Vec::new();
-    for shape in [Shape::Hal, Shape::Array] {
-        let people = people.clone().shape(shape);
+    let workspace = Workspace::new("acme", 50);
+    let seen = [Shape::Hal, Shape::Array].map(|shape| {
+        let workspace = workspace.clone().shape(shape);
         let server = FakeMode::start();
-        people.serve(&server);
+        workspace.serve(&server);
         let rows = client(&server).memberships("acme").unwrap();
         let counts = client(&server).membership_counts("acme").unwrap();
-        assert_eq!(counts, rows.iter().collect());
-        assert_eq!(counts.by_state, people.states().into_iter().collect());
+        assert_eq!(counts, rows.iter().collect::<MembershipCounts>());
+        assert_eq!(counts.by_state, workspace.states().into_iter().collect());
         assert_eq!(server.targets(), [FULL, FULL]);
-        seen.push(
-            rows.into_iter()
-                .map(|row| (row.member_username, row.state))
-                .collect::<Vec<_>>(),
-        );
-    }
+        let row = rows.into_iter().map(|row| (row.member_username, row.state));
+        row.collect::<Vec<_>>()
+    });
     assert_eq!(seen[0], seen[1]);
 }
 
 #[test]
-fn a_404_leads_to_the_lite_listing() {
-    let server = FakeMode::start();
-    server.on(
-        FULL,
-        Reply::error(404, "unauthorized", "the id decides nothing here"),
-    );
-    server.on(
-        LITE,
-        Reply::json(
-            200,
-            r#"{"_embedded": {"memberships": [{"username": "ada", "state": "active"}]}}"#,
-        ),
-    );
-    assert_eq!(
-        client(&server).memberships("acme").unwrap()[0]
-            .member_username
-            .as_deref(),
-        Some("ada")
-    );
-    assert_eq!(client(&server).membership_counts("acme").unwrap().active, 1);
-    assert_eq!(client(&server).memberships_lite("acme").unwrap().len(), 1);
-    assert_eq!(server.targets(), [FULL, LITE, FULL, LITE, LITE]);
+fn a_404_of_the_first_request_and_no_other_status_leads_to_the_lite_listing() {
+    let missing = || Reply::error(404, "unauthorized", "the id decides nothing here");
+    let one = || page_of("0..1");
+    let forbidden = || Reply::error(403, "forbidden", "no");
+    let mut cases = vec![
+        (missing(), vec![one()], Ok(1), 2),
+        (missing(), pages("next: 0..30, 30..40, 404"), Ok(40), 4),
+        (missing(), vec![missing()], Err(404), 2),
+        (missing(), vec![forbidden()], Err(403), 2),
+        (one(), vec![forbidden()], Ok(1), 1),
+    ];
+    for status in [400, 401, 403, 410, 501] {
+        let reply = Reply::error(status, "not_found", "the id decides nothing here");
+        cases.push((reply, vec![one()], Err(status), 1));
+    }
+    each(cases, |(full, lite, expected, requests)| {
+        let calls = [
+            |client: &Client| client.memberships("acme").map(|rows| rows.len()),
+            |client: &Client| client.membership_counts("acme").map(|it| it.total),
+        ];
+        for call in calls {
+            let server = serving(full.clone());
+            server.script(LITE, lite.clone());
+            let total = call(&client(&server));
+            assert_eq!(total.map_err(|error| error.status().unwrap()), *expected);
+            let asked = [vec![FULL.into()], targets(LITE, lite.len())].concat();
+            assert_eq!(server.targets(), asked[..*requests]);
+        }
+    });
 }
 
 #[test]
-fn two_404s_are_not_found_and_another_failure_of_lite_is_itself() {
+fn two_404s_are_not_found() {
     let server = FakeMode::start();
     let error = client(&server).memberships("acme").unwrap_err();
-    assert_eq!(
-        (error.kind(), error.status()),
-        (ErrorKind::NotFound, Some(404))
-    );
-    assert!(
-        error
-            .to_string()
-            .starts_with("GET /api/acme/memberships: 404 not_found: "),
-        "{error}"
-    );
-    assert_eq!(server.targets(), [FULL, LITE]);
-    let error = client(&server).memberships_lite("acme").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert_eq!(server.targets()[2..], [LITE]);
-
-    server.on(LITE, Reply::error(403, "forbidden", "no"));
-    assert_eq!(
-        client(&server).memberships("acme").unwrap_err().kind(),
-        ErrorKind::Forbidden
-    );
-    assert_eq!(
-        client(&server).memberships_lite("acme").unwrap_err().kind(),
-        ErrorKind::Forbidden
-    );
+    let text = error.to_string();
+    let start = "GET /api/acme/memberships: 404 not_found: ";
+    assert!(text.starts_with(start), "{text}");
 }
 
 #[test]
-fn only_a_404_of_the_first_request_leads_to_lite() {
-    for status in [400, 401, 403, 410, 501] {
-        let server = serving(Reply::error(
-            status,
-            "not_found",
-            "the id decides nothing here",
-        ));
-        assert_eq!(
-            client(&server).memberships("acme").unwrap_err().status(),
-            Some(status)
-        );
-        assert_eq!(server.targets(), [FULL]);
-    }
-    let gone = Reply::error(404, "not_found", "gone");
-    let server = paged([counted(1, 3, 0..30, 65), counted(2, 3, 30..60, 65), gone]);
-    assert_eq!(listed(&server), incomplete("60 of 65"));
-    assert!(!server.targets().contains(&LITE.to_owned()));
-}
-
-#[test]
-fn lite_has_pages_too() {
+fn the_lite_listing_leads_nowhere_else() {
     let server = FakeMode::start();
-    server
-        .on(LITE, linked(0..30, "/x"))
-        .on(&format!("{LITE}?page=2"), last(30..40));
-    assert_eq!(client(&server).memberships("acme").unwrap().len(), 40);
-    assert_eq!(
-        server.targets(),
-        [FULL.to_owned(), LITE.to_owned(), format!("{LITE}?page=2")]
-    );
+    server.script(LITE, [page_of("0..2"), page_of("404")]);
+    let client = client(&server);
+    assert_eq!(client.memberships_lite("acme").unwrap().len(), 2);
+    let error = client.memberships_lite("acme").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(server.targets(), [LITE, LITE]);
 }
 
 #[test]
-fn counters_lead_through_all_pages() {
-    let server = paged([
-        counted(1, 3, 0..30, 65),
-        counted(2, 3, 30..60, 65),
-        counted(3, 3, 60..65, 65),
-    ]);
-    assert_eq!(listed(&server), Ok(65));
-    assert_eq!(
-        server.targets()[..3],
-        [
-            FULL.to_owned(),
-            format!("{FULL}?page=2"),
-            format!("{FULL}?page=3")
-        ]
-    );
-    // A last page without rows brings no one new, but it repeats no one either.
-    let pages = r#""pagination": {"total_pages": 2}"#;
-    let server = paged([page(0..30, pages), page(0..0, pages)]);
-    assert_eq!(listed(&server), Ok(30));
+fn more_pages_any_sign_counts() {
+    let cases = [
+        // Counters.
+        ("count=65 pages=3: 0..30, 30..60, 60..65", Ok(65)),
+        ("count=10: 0..4, 4..8, 8..10", Ok(10)),
+        ("pages=2: 0..30, 30..60", Ok(60)),
+        ("count=0 pages=1: 0..0", Ok(0)),
+        ("count=0 pages=0: 0..0", Ok(0)),
+        ("pages=1: 0..0", Ok(0)),
+        // A link.
+        ("0..30 next, 30..60 next, 60..70", Ok(70)),
+        ("next: 0..2, 2..4, 404", Ok(4)),
+        ("next: 0..2, 2..4, 4..4", Ok(4)),
+        ("next: 0..2, 0..2", Ok(2)),
+        ("next: 0..30, 30..60, 0..30", Ok(60)),
+        ("next: 0..0", Ok(0)),
+        // Exactly 30 rows.
+        ("0..30, 30..60, 60..65", Ok(65)),
+        ("array: 0..30, 30..60, 60..65", Ok(65)),
+        ("array: 0..30, 0..30", Ok(30)),
+        ("array: 0..30, 30..60, 60..60", Ok(60)),
+        ("array: 0..30, 404", Ok(30)),
+        ("array: 0..29", Ok(29)),
+        ("array: 0..31", Ok(31)),
+        ("pages=1: 0..30", Ok(30)),
+        ("count=null pages=null: 0..30, 404", Ok(30)),
+        // No sign outranks another.
+        ("count=2 pages=1 next: 0..2, 404", Ok(2)),
+        ("count=2 next: 0..2, 2..2", Ok(2)),
+        ("count=65 pages=3: 0..65, 0..65", Ok(65)),
+        ("count=30 pages=3 next: 0..30, 30..60, 60..80, 404", Ok(80)),
+        ("count=30 next: 0..30, 30..60, 60..80, 80..80", Ok(80)),
+        ("count=30 pages=3: 0..30, 30..60, 60..80", Ok(80)),
+        ("pages=1 next: 0..30, 30..60, 404", Ok(60)),
+        // What one page says holds for the next.
+        ("0..2 count=6, 2..4, 4..6", Ok(6)),
+        ("0..2 pages=3, 2..4, 4..6", Ok(6)),
+        ("0..2 next, 2..4 count=5, 4..5 pages=3", Ok(5)),
+    ];
+    each(cases, |(text, expected)| check(&pages(text), expected));
 }
 
 #[test]
-fn counters_decide_not_the_link() {
-    let both = r#""pagination": {"total_pages": 1, "total_count": 2}, "_links": {"next_page": {"href": "/x"}}"#;
-    assert_eq!(listed(&paged([page(0..2, both)])), Ok(2));
-    // A route that ignores `page` and has sent everything.
-    assert_eq!(listed(&paged([counted(1, 3, 0..65, 65)])), Ok(65));
-    assert_eq!(listed(&paged([counted(1, 1, 0..0, 0)])), Ok(0));
-    let all_in = r#""pagination": {"total_count": 2}, "_links": {"next_page": {"href": "/x"}}"#;
-    assert_eq!(
-        listed(&paged([page(0..2, all_in), Reply::json(404, "")])),
-        Ok(2)
-    );
-    assert_eq!(
-        listed(&paged([page(
-            0..2,
-            r#""pagination": null, "_links": null"#
-        )])),
-        Ok(2)
-    );
-    assert_eq!(
-        listed(&paged([page(
-            0..2,
-            r#""pagination": {}, "_links": {"next_page": {"href": null}}"#
-        )])),
-        Ok(2)
-    );
+fn whole_or_an_error() {
+    let cases = [
+        (
+            "count=65 pages=3: 0..30, 404",
+            "page 2 is missing, after 30 of 65 members",
+        ),
+        (
+            "count=65 pages=3: 0..30, 30..60, 60..60",
+            "page 3 is empty, after 60 of 65 members",
+        ),
+        (
+            "count=65 pages=3: 0..30, 0..30",
+            "page 2 repeats earlier members, after 30 of 65 members",
+        ),
+        (
+            "count=90 pages=3: 0..30, 30..60, 0..30",
+            "page 3 repeats earlier members, after 60 of 90 members",
+        ),
+        (
+            "count=30: 0..28, 0..28",
+            "page 2 repeats earlier members, after 28 of 30 members",
+        ),
+        (
+            "count=3 pages=1: 0..2, 2..2",
+            "page 2 is empty, after 2 of 3 members",
+        ),
+        ("count=3: 0..0", "page 1 is empty, after 0 of 3 members"),
+        (
+            "0..30 next, 30..59 count=60, 404",
+            "page 3 is missing, after 59 of 60 members",
+        ),
+        (
+            "pages=3: 0..30, 404",
+            "page 2 is missing, after 1 of 3 pages",
+        ),
+        (
+            "pages=2: 0..30, 30..30",
+            "page 2 is empty, after 1 of 2 pages",
+        ),
+        (
+            "pages=3 next: 0..30, 30..60, 30..60",
+            "page 3 repeats earlier members, after 2 of 3 pages",
+        ),
+        ("pages=3: 0..0", "page 1 is empty, after 1 of 3 pages"),
+    ];
+    each(cases, |(text, how)| check(&pages(text), &incomplete(how)));
 }
 
 #[test]
-fn fewer_rows_than_counted_are_an_error() {
-    let second = |reply| paged([counted(1, 3, 0..30, 65), reply]);
-    assert_eq!(
-        listed(&second(counted(1, 3, 0..30, 65))),
-        incomplete("30 of 65")
-    );
-    assert_eq!(
-        listed(&second(counted(2, 3, 0..0, 65))),
-        incomplete("30 of 65")
-    );
-    let short = paged([
-        counted(1, 3, 0..30, 65),
-        counted(2, 3, 30..60, 65),
-        counted(3, 3, 60..60, 65),
-    ]);
-    assert_eq!(listed(&short), incomplete("60 of 65"));
-    assert_eq!(
-        listed(&paged([counted(1, 1, 0..2, 3)])),
-        incomplete("2 of 3")
-    );
-    assert_eq!(
-        listed(&paged([page(0..2, r#""pagination": {"total_count": 3}"#)])),
-        incomplete("2 of 3")
-    );
-
-    let two = |n| page(n, r#""pagination": {"total_pages": 2}"#);
-    let whole = paged([two(0..30), two(30..60), Reply::json(500, "")]);
-    assert_eq!(listed(&whole), Ok(60));
-    assert_eq!(whole.targets().len(), 4);
-    let uncounted = |n| page(n, r#""pagination": {"total_pages": 3}"#);
-    assert_eq!(
-        listed(&paged([uncounted(0..30), uncounted(0..30)])),
-        incomplete("page 2 of 3")
-    );
-    assert_eq!(listed(&paged([uncounted(0..0)])), incomplete("page 1 of 3"));
-    let doubled = |n| page(n, r#""pagination": {"total_pages": 2}"#);
-    assert_eq!(
-        listed(&paged([doubled(0..30), doubled(0..30)])),
-        incomplete("page 2 of 2")
-    );
+fn a_counter_that_differs_means_that_the_listing_changed() {
+    let cases = [
+        ("0..30 pages=2 count=60, 31..60 pages=2 count=59", changed()),
+        ("0..30 count=60, 30..60 count=61", changed()),
+        ("0..30 pages=3, 30..60 pages=2", changed()),
+        ("next: 0..30 count=30, 0..31 count=31", changed()),
+        ("pages=2: 0..30 count=31, 30..30 count=30", changed()),
+        ("next: 0..2 count=6, 2..4, 4..5 count=5", changed()),
+        ("next: 0..2, 2..4 pages=3, 4..6 pages=4", changed()),
+        // Absence is no change.
+        ("0..2 count=5 pages=3, 2..4 pages=3, 4..5 count=5", Ok(5)),
+    ];
+    each(cases, |(text, expected)| check(&pages(text), expected));
 }
 
 #[test]
-fn links_lead_on_until_there_is_none() {
-    let server = paged([linked(0..30, "/y"), linked(30..60, "/y"), last(60..70)]);
-    assert_eq!(listed(&server), Ok(70));
+fn only_modes_own_404_ends_a_listing() {
+    let others = [
+        Reply::bytes(404, "text/html", "<h1>Not Found</h1>"),
+        Reply::bytes(404, "text/plain", "nginx"),
+        Reply::json(404, ""),
+        Reply::error(404, "gone", "not_found"),
+    ];
+    each(others, |other| {
+        for first in ["0..30", "0..30 next", "0..30 count=65", "0..30 pages=3"] {
+            check(&[page_of(first), other.clone()], &Err("404".into()));
+        }
+    });
 }
 
 #[test]
-fn a_link_is_never_followed_and_always_ends() {
+fn a_link_is_never_followed() {
     let elsewhere = FakeMode::start();
     let hrefs = [
         FULL.to_owned(),
@@ -303,226 +348,12 @@ fn a_link_is_never_followed_and_always_ends() {
         format!("{}{FULL}?page=2", elsewhere.origin()),
         String::new(),
     ];
-    for href in hrefs {
-        // Page 2 is a 404, empty, or the first page once more under a link that has changed.
-        let again = linked(0..30, &format!("{href}#again"));
-        for second in [
-            Reply::error(404, "not_found", "past the end"),
-            linked(0..0, &href),
-            again,
-        ] {
-            let server = paged([linked(0..30, &href), second]);
-            assert_eq!(listed(&server), Ok(30), "{href}");
-            assert_eq!(
-                server.targets()[..2],
-                [FULL.to_owned(), format!("{FULL}?page=2")]
-            );
-            assert_eq!(server.targets().len(), 4);
-        }
-    }
+    each(hrefs, |href| {
+        let facts = format!(r#""_links": {{"next_page": {{"href": "{href}"}}}}"#);
+        let first = page(&facts, &rows(0..2));
+        check(&[first, page_of("2..3")], &Ok(3));
+    });
     assert_eq!(elsewhere.connections(), 0);
-}
-
-#[test]
-fn a_member_is_listed_once_if_the_route_ignores_the_page() {
-    let member = |n: u32, state: &str| format!(r#"{{"member_token": "t{n}", "state": "{state}"}}"#);
-    let all = |members: &[(u32, &str)], links: &str| {
-        let rows: Vec<String> = members.iter().map(|(n, state)| member(*n, state)).collect();
-        page_of(&rows.iter().map(|row| &**row).collect::<Vec<_>>(), links)
-    };
-    let five = [1, 2, 3, 4, 5].map(|n| (n, "active"));
-    let mut before = five;
-    before[2].1 = "invited";
-    let mut reversed = five;
-    reversed.reverse();
-    let mut six = vec![(6, "active")];
-    six.extend(five);
-    let own_links = |ids: &[u32]| {
-        let row = |id| {
-            format!(r#"{{"state": "active", "_links": {{"self": {{"href": "/api/m/{id}"}}}}}}"#)
-        };
-        let rows: Vec<String> = ids.iter().map(row).collect();
-        page_of(&rows.iter().map(|row| &**row).collect::<Vec<_>>(), NEXT)
-    };
-    let thirty = Reply::json(200, format!("[{}]", rows(0..30)));
-    let cases = [
-        ("nothing changes", vec![all(&five, NEXT); 2], 5),
-        (
-            "one is activated meanwhile",
-            vec![all(&before, NEXT), all(&five, NEXT)],
-            5,
-        ),
-        (
-            "the order changes",
-            vec![all(&five, NEXT), all(&reversed, NEXT)],
-            5,
-        ),
-        (
-            "one joins",
-            vec![all(&five, NEXT), all(&six, NEXT), all(&six, NEXT)],
-            6,
-        ),
-        (
-            "one leaves",
-            vec![all(&five, NEXT), all(&five[1..], NEXT)],
-            5,
-        ),
-        ("a link of its own", vec![own_links(&[1, 2, 3]); 2], 3),
-        (
-            "the same, in another order",
-            vec![own_links(&[1, 2, 3]), own_links(&[3, 1, 2])],
-            3,
-        ),
-        ("30 rows without a link", vec![thirty; 2], 30),
-    ];
-    each(cases, |(_, replies, members)| {
-        let server = in_turn(replies);
-        assert_eq!(listed(&server), Ok(*members));
-        assert_eq!(server.targets().len(), 2 * replies.len());
-        assert_eq!(server.targets()[..2], [FULL, &format!("{FULL}?page=2")]);
-    });
-}
-
-#[test]
-fn nobody_is_lost_if_rows_do_not_say_who_they_are() {
-    let dated = |days: [u32; 2], links: &str| {
-        let row = |day| format!(r#"{{"state": "active", "activated_at": "2024-05-{day:02}"}}"#);
-        let rows = days.map(row);
-        page_of(&rows.each_ref().map(|row| &**row), links)
-    };
-    let unknown = |values: [&str; 2], links: &str| {
-        let row = |value| format!(r#"{{"state": "active", "name": null, "x": {value}}}"#);
-        let rows = values.map(row);
-        page_of(&rows.each_ref().map(|row| &**row), links)
-    };
-    let cases = [
-        (
-            "another date",
-            vec![dated([1, 2], NEXT), dated([3, 4], "")],
-            4,
-        ),
-        (
-            "another unknown field",
-            vec![
-                unknown(["1", "2"], NEXT),
-                unknown(["[1]", r#"{"a": {"b": 1.5}}"#], ""),
-            ],
-            4,
-        ),
-        (
-            "a boolean, a text and a null differ",
-            vec![
-                unknown(["true", "null"], NEXT),
-                unknown([r#""true""#, r#""null""#], ""),
-            ],
-            4,
-        ),
-        (
-            "alike on two pages",
-            vec![dated([1, 2], NEXT), dated([2, 1], NEXT)],
-            2,
-        ),
-    ];
-    each(cases, |(_, pages, members)| {
-        let server = paged(pages.clone());
-        assert_eq!(listed(&server), Ok(*members));
-        assert_eq!(server.targets().len(), 4);
-    });
-    let row = r#"{"member_username": "ada", "state": "active"}"#;
-    let server = paged([page_of(&[row, row], "")]);
-    assert_eq!(listed(&server), Ok(2), "alike on one page");
-    assert_eq!(server.targets().len(), 2);
-    let server = paged([page_of(&[row, row], NEXT), page_of(&[row], "")]);
-    assert_eq!(listed(&server), Ok(2), "alike on one page, and repeated");
-}
-
-#[test]
-fn a_full_page_without_a_sign_is_not_the_last_one() {
-    let array = |members| Reply::json(200, format!("[{}]", rows(members)));
-    let past_the_end = || Reply::error(404, "not_found", "past the end");
-    let cases = [
-        ("65", vec![array(0..30), array(30..60), array(60..65)], 65),
-        (
-            "65 in envelopes",
-            vec![last(0..30), last(30..60), last(60..65)],
-            65,
-        ),
-        (
-            "60, then nobody",
-            vec![array(0..30), array(30..60), array(60..60)],
-            60,
-        ),
-        ("30, then 404", vec![array(0..30), past_the_end()], 30),
-        (
-            "30, a link, then 404",
-            vec![linked(0..30, "/x"), past_the_end()],
-            30,
-        ),
-        ("29", vec![array(0..29)], 29),
-        ("31", vec![array(0..31)], 31),
-        (
-            "A, B, A, B",
-            vec![
-                linked(0..30, "/x"),
-                linked(30..60, "/x"),
-                linked(0..30, "/x"),
-                linked(30..60, "/x"),
-            ],
-            60,
-        ),
-    ];
-    each(cases, |(name, pages, members)| {
-        let server = paged(pages.clone());
-        assert_eq!(listed(&server), Ok(*members));
-        let requests = if *name == "A, B, A, B" {
-            3
-        } else {
-            pages.len()
-        };
-        assert_eq!(server.targets().len(), 2 * requests);
-    });
-}
-
-#[test]
-fn only_modes_own_404_ends_a_listing() {
-    for first in [linked(0..30, "/x"), last(0..30)] {
-        each(
-            [
-                Reply::bytes(404, "text/html", "<h1>Not Found</h1>"),
-                Reply::bytes(404, "text/plain", "nginx"),
-                Reply::json(404, ""),
-                Reply::error(404, "gone", "not_found"),
-            ],
-            |other| {
-                let server = paged([first.clone(), other.clone()]);
-                let (kind, text) = listed(&server).unwrap_err();
-                assert_eq!(kind, ErrorKind::NotFound);
-                assert!(text.starts_with(&format!("GET {FULL}: 404")), "{text}");
-                assert_eq!(server.targets().len(), 4);
-            },
-        );
-    }
-}
-
-#[test]
-fn a_counted_page_that_is_missing_is_an_incomplete_listing() {
-    each(
-        [
-            Reply::error(404, "not_found", "gone"),
-            Reply::bytes(404, "text/html", "<h1>Not Found</h1>"),
-        ],
-        |gone| {
-            let server = paged([counted(1, 3, 0..30, 65), gone.clone()]);
-            assert_eq!(listed(&server), incomplete("30 of 65"));
-            assert_eq!(server.targets().len(), 4);
-            let pages = page(0..30, r#""pagination": {"total_pages": 3}"#);
-            let server = paged([pages, gone.clone()]);
-            assert_eq!(listed(&server), incomplete("page 1 of 3"));
-            let total = page(0..30, r#""pagination": {"total_count": 65}"#);
-            let server = paged([total, gone.clone()]);
-            assert_eq!(listed(&server), incomplete("30 of 65"));
-        },
-    );
 }
 
 #[test]
@@ -530,252 +361,236 @@ fn only_the_link_to_the_next_page_matters() {
     let odd = [
         r#""groups": [{"href": "/a"}, {"href": "/b"}]"#,
         r#""groups": "/api/groups""#,
-        r#""groups": 7"#,
         r#""groups": null, "self": true"#,
         r#""groups": {"href": [1]}, "groups": 1e400"#,
         r#""self": "\ud800""#,
-        r#""next_page": null"#,
-        r#""next_page": {"href": null}"#,
     ];
     each(odd, |links| {
-        let server = paged([page(0..2, &format!(r#""_links": {{{links}}}"#))]);
-        assert_eq!(listed(&server), Ok(2));
-        assert_eq!(server.targets().len(), 2);
-        if !links.contains("next_page") {
-            let links = format!(r#""_links": {{{links}, {NEXT}}}"#);
-            let server = paged([page(0..2, &links), last(2..3)]);
-            assert_eq!(listed(&server), Ok(3));
-            assert_eq!(server.targets().len(), 4);
-        }
+        let facts = format!(r#""_links": {{{links}}}"#);
+        check(&[page(&facts, &rows(0..2))], &Ok(2));
+        let facts = format!(r#""_links": {{{links}, {NEXT}}}"#);
+        check(&[page(&facts, &rows(0..2)), page_of("2..3")], &Ok(3));
+    });
+    let no_sign = [
+        r#""_links": {"next_page": null}"#,
+        r#""_links": {"next_page": {"href": null}}"#,
+        r#""_links": {"next_page": {"href": 7}}"#,
+        r#""_links": {"next_page": "/x"}"#,
+        r#""pagination": null, "_links": null"#,
+        r#""pagination": {"page": 1, "per_page": "30", "last_page": []}"#,
+        r#""next_page": {"href": "/x"}, "total_count": 3"#,
+    ];
+    each(no_sign, |facts| {
+        check(&[page(facts, &rows(0..2))], &Ok(2));
+    });
+    // Beside the rows, and not at the top.
+    let inner = [r#""pagination": {"total_pages": 3}"#, NEXT];
+    each(inner, |inner| {
+        let rows = rows(0..2);
+        let body = format!(r#"{{"_embedded": {{{inner}, "memberships": [{rows}]}}}}"#);
+        check(&[Reply::json(200, body)], &Ok(2));
     });
 }
 
 #[test]
 fn what_identifies_a_member_has_an_order() {
-    const SELF: &str = r#""_links": {"self": {"href": "/api/m/1"}}"#;
-    const OTHER: &str = r#""_links": {"self": {"href": "/api/m/2"}}"#;
-    let link = |link: &str, rest: &str| format!("{link}, {rest}");
-    // The fields of a row, those of a row on the next page, and whether they are one member.
-    let cases: Vec<(String, String, bool)> = [
+    // A row, a row of the next page, and whether they are about one member.
+    let cases = [
         // The token.
-        (
-            r#""member_token": "t", "username": "ada""#.into(),
-            r#""member_token": "t", "username": "bob", "email": "b""#.into(),
-            true,
-        ),
-        (
-            link(SELF, r#""member_token": "t""#),
-            link(OTHER, r#""member_token": "t""#),
-            true,
-        ),
-        (
-            link(SELF, r#""member_token": "t", "username": "ada""#),
-            link(SELF, r#""member_token": "u", "username": "ada""#),
-            false,
-        ),
+        ("token=t username=ada", "token=t username=bob email=b", true),
+        ("token=t link=/1", "token=t link=/2", true),
+        ("token=t username=ada", "token=u username=ada", false),
+        ("token=t link=/1", "token=u link=/1", false),
+        // User name and e-mail address together.
+        ("username=ada link=/1", "username=ada link=/2", true),
+        ("username=ada link=/1", "username=bob link=/1", false),
+        ("username=ada email=a", "username=ada email=b", false),
+        ("username=ada email=a", "username=bob email=a", false),
+        ("username=ada email=a", "username=ada", false),
+        ("email=a name=A", "email=a name=B", true),
+        ("email=a name=A", "email=b name=A", false),
+        ("username=ada", "member_username=ada", true),
+        ("username=ada member_username=bob", "username=bob", true),
+        ("username=ada member_username:null", "username=ada", true),
         // The row's own link.
-        (
-            link(SELF, r#""username": "ada""#),
-            link(SELF, r#""username": "bob""#),
-            true,
-        ),
-        (
-            link(SELF, r#""member_token": null, "email": "a""#),
-            link(SELF, r#""member_token": null, "email": "b""#),
-            true,
-        ),
-        (
-            link(SELF, r#""username": "ada""#),
-            link(OTHER, r#""username": "ada""#),
-            false,
-        ),
-        // The user name, in either field.
-        (
-            r#""member_username": "ada", "email": "a""#.into(),
-            r#""username": "ada", "email": "b""#.into(),
-            true,
-        ),
-        (
-            r#""username": "ada", "member_username": "bob""#.into(),
-            r#""username": "bob""#.into(),
-            true,
-        ),
-        (
-            r#""username": "ada", "member_username": null, "name": "A""#.into(),
-            r#""username": "ada", "name": "B""#.into(),
-            true,
-        ),
-        (
-            r#""username": "ada", "email": "a""#.into(),
-            r#""username": "bob", "email": "a""#.into(),
-            false,
-        ),
-        // The e-mail address.
-        (
-            r#""email": "a", "name": "A""#.into(),
-            r#""email": "a", "name": "B""#.into(),
-            true,
-        ),
-        (
-            r#""email": "a", "name": "A""#.into(),
-            r#""email": "b", "name": "A""#.into(),
-            false,
-        ),
-        // Everything else besides the links.
-        (
-            r#""name": "A", "admin": true"#.into(),
-            r#""admin": true, "name": "\u0041""#.into(),
-            true,
-        ),
-        (
-            r#""name": "A", "_links": {"groups": "/1"}"#.into(),
-            r#""name": "A", "_links": {"groups": "/2"}"#.into(),
-            true,
-        ),
-        (
-            r#""name": "A", "_links": ["/1"]"#.into(),
-            r#""name": "A""#.into(),
-            true,
-        ),
-        (
-            r#""name": "A", "email": null"#.into(),
-            r#""name": "B", "email": null"#.into(),
-            false,
-        ),
+        ("link=/1 name=A", "link=/1 name=B", true),
+        ("link=/1 name=A", "link=/2 name=A", false),
+        // Nothing: another page has other members.
+        ("name=A", "name=A admin:true", false),
+        ("activated_at=2024", "activated_at=2025", false),
+        // Null and blank texts are absent.
+        ("token:null username=ada", "token:null username=bob", false),
+        ("token= username=ada", "token= username=bob", false),
+        ("username= email=a", "username= email=b", false),
+        ("link= a=0", "link= a=1", false),
         // One field's value does not stand for another's.
-        (
-            r#""member_token": "x""#.into(),
-            r#""username": "x""#.into(),
-            false,
-        ),
-        (r#""username": "x""#.into(), r#""email": "x""#.into(), false),
-    ]
-    .into();
+        ("token=x", "username=x", false),
+        ("username=x", "email=x", false),
+        ("email=x", "link=x", false),
+    ];
     each(cases, |(first, second, is_same)| {
-        let row = |fields: &str| format!(r#"{{{fields}, "state": "active"}}"#);
-        let first = page_of(&[&row(first)], NEXT);
-        let server = paged([first, page_of(&[&row(second)], "")]);
-        assert_eq!(listed(&server), Ok(if *is_same { 1 } else { 2 }));
-        assert_eq!(server.targets().len(), 4);
+        let last = page(r#""_links": {}"#, &people(second));
+        let members = if *is_same { 1 } else { 2 };
+        check(&[linked(first), last], &Ok(members));
     });
     // What changes is what the first page said.
-    let row = |state: &str| format!(r#"{{"username": "ada", "state": "{state}"}}"#);
-    let pages = [
-        page_of(&[&row("invited")], NEXT),
-        page_of(&[&row("active")], ""),
-    ];
-    let rows = client(&paged(pages)).memberships("acme").unwrap();
+    let server = in_turn(["token=t state=invited", "token=t"].map(linked));
+    let rows = client(&server).memberships("acme").unwrap();
     assert_eq!((rows.len(), rows[0].state.as_str()), (1, "invited"));
 }
 
 #[test]
-fn circles_among_counted_pages_are_an_error() {
-    let server = paged([
-        counted(1, 3, 0..30, 90),
-        counted(2, 3, 30..60, 90),
-        counted(3, 3, 0..30, 90),
-    ]);
-    assert_eq!(listed(&server), incomplete("60 of 90"));
+fn what_is_not_a_text_identifies_nobody() {
+    let cases = [
+        "token:7",
+        "token:[1e999]",
+        "token:{}",
+        "username:false",
+        "email:7",
+        "link:7",
+        "link:null",
+        "_links:[]",
+        "_links:{\"self\":\"/1\"}",
+    ];
+    each(cases, |row| {
+        // Other rows on the second page, and the very same page.
+        for (second, members) in [("a=1", 4), ("a=0", 2)] {
+            let pages = ["a=0", second].map(|odd| linked(&format!("{row} {odd} / {row}")));
+            let server = in_turn([&pages[..], &pages[1..]].concat());
+            let counts = client(&server).membership_counts("acme").unwrap();
+            assert_eq!(counts.total, members);
+        }
+    });
 }
 
 #[test]
-fn a_failure_on_any_page_fails_the_call() {
+fn a_member_is_listed_once() {
+    let tokens = "token=1 / token=2 / token=3";
+    let links = "link=/1 / link=/2 / link=/3";
+    let nobody = "name=A / name=A";
     let cases = [
+        (vec![tokens, tokens], 3),
+        (vec![tokens, "token=3 / token=2 / token=1"], 3),
+        (vec![tokens, "token=1 / token=2 state=banned"], 3),
+        (vec![tokens, "token=0 / token=1 / token=2", tokens], 4),
+        (vec![links, "link=/3 state=banned / link=/1"], 3),
+        (vec!["username=1 / username=2", "username=2"], 2),
+        // Within a page rows stay as they come.
+        (vec!["token=1 / token=1", "token=1"], 2),
+        (vec!["token=1", "token=2 / token=2", "token=2"], 3),
+        // A row without identity changes nothing for the others, and is not lost.
+        (vec![nobody, nobody], 2),
+        (vec![nobody, "name=B / name=A", "name=A", nobody], 5),
         (
-            Reply::error(400, "bad_request", "no"),
-            ErrorKind::BadRequest,
-            1,
+            vec!["token=1 / name=A", "token=1 state=x / name=A", "token=1"],
+            3,
         ),
-        (
-            Reply::error(401, "unauthorized", "no"),
-            ErrorKind::Unauthorized,
-            1,
-        ),
-        (
-            Reply::error(403, "forbidden", "no"),
-            ErrorKind::Forbidden,
-            1,
-        ),
-        (
-            Reply::error(410, "gone", "no"),
-            ErrorKind::UnexpectedStatus,
-            1,
-        ),
-        (Reply::json(429, ""), ErrorKind::RateLimited, 4),
-        (Reply::error(500, "", ""), ErrorKind::Server, 4),
-        (Reply::json(501, ""), ErrorKind::Server, 1),
-        (Reply::json(200, "<html>"), ErrorKind::Decode, 1),
-        (Reply::json(200, "{}"), ErrorKind::Decode, 1),
-        (
-            Reply::json(200, r#"[{"state": "active"}, {}]"#),
-            ErrorKind::Decode,
-            1,
-        ),
-        (Reply::json(200, " ".repeat(10_000)), ErrorKind::TooLarge, 1),
-        (Reply::close(), ErrorKind::Transport, 4),
+        (vec!["token=1 / email=a", "token=1 state=x / email=a"], 2),
+        (vec!["token=1 / email=a", "token=2 / email=a", "token=2"], 3),
     ];
-    each(cases, |(reply, kind, attempts)| {
-        for is_counted in [true, false] {
-            let pages = (1..=9).map(|n| match (n, is_counted) {
-                (7, _) => reply.clone(),
-                (n, true) => counted(n, 9, (n as usize - 1) * 30..n as usize * 30, 270),
-                (n, false) => linked((n as usize - 1) * 30..n as usize * 30, "/x"),
-            });
-            let server = paged(pages);
-            let client = crate::builder(&server).max_response_bytes(9_999).build();
-            let client = client.unwrap();
-            for call in [
-                |client: &Client| client.memberships("acme").map(drop).unwrap_err(),
-                |client: &Client| client.membership_counts("acme").map(drop).unwrap_err(),
-            ] {
-                let before = server.targets().len();
-                let error = call(&client);
-                assert_eq!((error.kind(), error.attempts()), (*kind, *attempts));
-                assert_eq!(server.targets().len() - before, 6 + *attempts as usize);
+    each(cases, |(pages, members)| {
+        let pages: Vec<Reply> = pages.iter().map(|rows| linked(rows)).collect();
+        check(&pages, &Ok(*members));
+    });
+}
+
+#[test]
+fn a_listing_that_comes_twice_is_one_listing() {
+    // An array of 30 rows, without a sign: a row for each number, and the last ones.
+    let thirty = |row: &str, last: &str| {
+        let others = 30 - last.split(" / ").count();
+        let others = (0..others).map(|n| row.replace('#', &n.to_string()) + " / ");
+        array(&people(&(others.collect::<String>() + last)))
+    };
+    let invited = "username=invited link=/api/acme email=#";
+    let cases = [
+        ("token=#", "token=a state=invited"),
+        ("link=/#", "link=/a state=invited"),
+        ("token=#", "email=a"),
+        (invited, "email=a"),
+    ];
+    each(cases, |(row, last)| {
+        let pages = [*last, last.trim_end_matches(" state=invited")];
+        check(&pages.map(|last| thirty(row, last)), &Ok(30));
+    });
+    // Two invitees with the same name and the same link, but not the same address.
+    let [first, second] = ["1", "2"].map(|email| invited.replace('#', email));
+    let pages = [thirty("token=#", &first), array(&people(&second))];
+    check(&pages, &Ok(31));
+    // What nobody reads cannot change who is who.
+    let odd = [
+        r#"title:"\ud83d""#,
+        "title:1e999",
+        &format!("title:{}", "9".repeat(400)),
+        &format!("title:{}{}", "[".repeat(100), "]".repeat(100)),
+        r#"_links:{"user":{"href":"\ud83d"}}"#,
+        r#"_links:{"member":{"href":"\ud83d"}}"#,
+    ];
+    each(odd, |odd| {
+        let last = ["token=a state=invited", "token=a"];
+        let last = last.map(|last| format!("{last} / token=b {odd}"));
+        check(&last.map(|last| thirty("token=#", &last)), &Ok(30));
+    });
+}
+
+#[test]
+fn counting_looks_at_state_alone() {
+    let deep = format!("x:{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep_link = format!("_links:{}{}", "[".repeat(200), "]".repeat(200));
+    // What `memberships()` makes of it does not matter, unless it can do without the field, too.
+    let fields = [
+        ("member_username:7", false),
+        ("username:[]", false),
+        ("username=1 username=2", false),
+        ("token:{}", false),
+        ("token:1e999", false),
+        ("email:1.5", false),
+        ("email=a email=b", false),
+        (r#"email:"\ud83d""#, false),
+        ("name:false", false),
+        (r#"name:"\ud800""#, false),
+        ("name:1e400", false),
+        ("admin=yes", false),
+        ("invited:1", false),
+        ("managed_by_scim=no", false),
+        ("activated_at:0", false),
+        ("x:1e400", true),
+        (r#"x:"\ud800""#, true),
+        ("x:1 x:2", true),
+        (&deep, true),
+        (r#"link:"\ud83d""#, true),
+        ("link=/1 _links:1e999", true),
+        (r#"_links:{"user":{"href":"\ud83d"}}"#, true),
+        (&deep_link, true),
+    ];
+    each(fields, |(field, is_listed)| {
+        let [one, two] = ["1", "2"].map(|name| linked(&format!("{field} y={name} / {field}")));
+        let last = page(r#""_links": {}"#, &people(&format!("{field} / {field}")));
+        // One page, two pages, and a page that comes twice.
+        let cases = [
+            (vec![last.clone()], 2),
+            (vec![one.clone(), two, last], 6),
+            (vec![one.clone(), one], 2),
+        ];
+        for (pages, members) in cases {
+            let server = in_turn(pages.clone());
+            let counts = client(&server).membership_counts("acme").unwrap();
+            assert_eq!((counts.total, counts.active), (members, members));
+            assert_eq!(server.targets(), targets(FULL, pages.len()));
+            if *is_listed {
+                check(&pages, &Ok(members));
+            } else {
+                let server = serving(pages[0].clone());
+                let error = client(&server).memberships("acme").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Decode);
             }
         }
     });
 }
 
 #[test]
-fn a_page_that_fails_once_is_asked_again() {
-    let server = paged([counted(1, 2, 0..30, 35)]);
-    server.script(
-        &format!("{FULL}?page=2"),
-        [
-            Reply::reset(),
-            Reply::json(503, ""),
-            counted(2, 2, 30..35, 35),
-        ],
-    );
-    assert_eq!(client(&server).memberships("acme").unwrap().len(), 35);
-    assert_eq!(server.targets().len(), 4);
-}
-
-#[test]
-fn a_thousand_pages_are_one_listing() {
-    let server = FakeMode::start();
-    server.route(FULL, |request| {
-        let number = request
-            .query("page")
-            .map_or(1, |page| page.parse().unwrap());
-        counted(
-            number,
-            1000,
-            (number as usize - 1) * 30..number as usize * 30,
-            30_000,
-        )
-    });
-    assert_eq!(
-        client(&server).membership_counts("acme").unwrap().active,
-        30_000
-    );
-    assert_eq!((server.targets().len(), server.connections()), (1000, 1));
-}
-
-#[test]
 fn an_answer_without_a_listing_is_an_error_and_an_empty_listing_is_nobody() {
-    for body in [
+    let no_listing = [
         "",
         "null",
         "{}",
@@ -790,13 +605,6 @@ fn an_answer_without_a_listing_is_an_error_and_an_empty_listing_is_nobody() {
         r#"{"memberships": []}"#,
         r#"{"_embedded": {"memberships": []}} {}"#,
         "[] []",
-        "[null]",
-        "[[\"active\"]]",
-        "[{}]",
-        r#"[{"member_username": "ada"}]"#,
-        r#"[{"state": null}]"#,
-        r#"[{"state": 1}]"#,
-        r#"[{"state": "active", "state": "banned"}]"#,
         r#"{"_embedded": {"memberships": []}, "pagination": []}"#,
         r#"{"_embedded": {"memberships": []}, "pagination": {"total_pages": "2"}}"#,
         r#"{"_embedded": {"memberships": []}, "pagination": {"total_pages": -1}}"#,
@@ -804,138 +612,102 @@ fn an_answer_without_a_listing_is_an_error_and_an_empty_listing_is_nobody() {
         "<!DOCTYPE html><title>Sign in</title>",
         "\u{feff}[]",
         "\u{feff}{\"_embedded\": {\"memberships\": []}}",
-    ] {
-        assert_eq!(
-            listed(&serving(Reply::json(200, body))).unwrap_err().0,
-            ErrorKind::Decode,
-            "{body}"
-        );
-    }
-    for body in ["[]", " \n[ ]\t", r#"{"_embedded": {"memberships": []}}"#] {
-        assert_eq!(listed(&serving(Reply::json(200, body))), Ok(0), "{body}");
-    }
+    ];
+    each(no_listing, |body| {
+        let page = Reply::json(200, *body);
+        let error = Err("cannot read the response: ".into());
+        check(from_ref(&page), &error);
+        check(&[page_of("0..2 next"), page], &error);
+    });
+    let nobody = ["[]", " \n[ ]\t", r#"{"_embedded": {"memberships": []}}"#];
+    each(nobody, |body| check(&[Reply::json(200, *body)], &Ok(0)));
 }
 
 #[test]
-fn counting_looks_at_state_alone() {
-    let deep = format!(r#""x": {}{}"#, "[".repeat(10_000), "]".repeat(10_000));
-    // What `memberships()` makes of it does not matter, unless it can do without the field, too.
-    let fields = [
-        (r#""member_username": 7"#, false),
-        (r#""username": []"#, false),
-        (r#""member_token": {}"#, false),
-        (r#""email": 1.5"#, false),
-        (r#""name": false"#, false),
-        (r#""name": "\ud800""#, false),
-        (r#""name": 1e400"#, false),
-        (r#""name": "a", "name": "b""#, false),
-        (r#""admin": "yes""#, false),
-        (r#""invited": 1"#, false),
-        (r#""managed_by_scim": "no""#, false),
-        (r#""activated_at": 0"#, false),
-        (r#""x": 1e400"#, true),
-        (r#""x": "\ud800""#, true),
-        (r#""x": 1, "x": 2"#, true),
-        (&deep, true),
+fn a_decode_error_names_the_page_and_the_row() {
+    const OBJECT: &str = "unexpected JSON: expected an object";
+    const STATE: &str = "unexpected JSON: expected a string";
+    let cases = [
+        ("{}", "missing field `state`", "line 2 column 2"),
+        (
+            r#"{"name": "A"}"#,
+            "missing field `state`",
+            "line 2 column 13",
+        ),
+        (r#"{"state": null}"#, STATE, "line 2 column 14"),
+        (r#"{"state": 1}"#, STATE, "line 2 column 11"),
+        (
+            r#"{"state": "a", "state": "b"}"#,
+            "unexpected JSON",
+            "line 2 column 22",
+        ),
+        ("null", OBJECT, "line 2 column 5"),
+        (r#"["active"]"#, OBJECT, "line 2 column 11"),
     ];
-    each(fields, |(field, is_listed)| {
-        let row = |n| {
-            format!(r#"{{{field}, "_links": {{"self": {{"href": "/{n}"}}}}, "state": "active"}}"#)
-        };
-        let one = paged([page_of(&[&row(1), &row(2)], "")]);
-        let two = paged([
-            page_of(&[&row(1), &row(2)], NEXT),
-            page_of(&[&row(3), &row(4)], ""),
-        ]);
-        for (server, members) in [(one, 2), (two, 4)] {
-            let client = client(&server);
-            let counts = client.membership_counts("acme").unwrap();
-            assert_eq!((counts.total, counts.active), (members, members));
-            let listed = client.memberships("acme").map(|rows| rows.len());
-            let listed = listed.map_err(|error| error.kind());
-            assert_eq!(
-                listed,
-                is_listed.then_some(members).ok_or(ErrorKind::Decode)
-            );
+    each(cases, |(row, what, place)| {
+        let rows = format!("{},\n{row}", people("token=1"));
+        let text = format!("cannot read the response: row 2: {what} at {place} (");
+        for bad in [array(&rows), page(r#""_links": {}"#, &rows)] {
+            check(from_ref(&bad), &Err(text.clone()));
+            check(&[page_of("0..30 next"), bad], &Err(text.clone()));
         }
     });
 }
 
 #[test]
-fn what_all_members_share_identifies_nobody() {
-    let row = |n: usize, shared: &str| {
-        format!(r#"{{"state": "active", "member_username": "user{n}", {shared}}}"#)
-    };
-    let page = |members: Range<usize>, shared: &str| {
-        let rows: Vec<String> = members.map(|n| row(n, shared)).collect();
-        let rows = rows.join(",");
-        Reply::json(
-            200,
-            format!(r#"{{"_embedded": {{"memberships": [{rows}]}}}}"#),
-        )
-    };
+fn a_failure_on_any_page_fails_the_call() {
+    use ErrorKind::*;
     let cases = [
-        r#""member_token": "  ", "_links": {"self": {"href": ""}}"#,
-        r#""member_token": null, "_links": []"#,
-        r#""_links": {"self": {"href": "/api/acme/memberships"}}"#,
-        r#""member_token": "the same""#,
+        (Reply::json(400, ""), BadRequest, 1),
+        (Reply::json(401, ""), Unauthorized, 1),
+        (Reply::json(403, ""), Forbidden, 1),
+        (Reply::json(410, ""), UnexpectedStatus, 1),
+        (Reply::json(429, ""), RateLimited, 4),
+        (Reply::json(500, ""), Server, 4),
+        (Reply::json(501, ""), Server, 1),
+        (Reply::json(200, "<html>"), Decode, 1),
+        (Reply::json(200, " ".repeat(10_000)), TooLarge, 1),
+        (Reply::close(), Transport, 4),
     ];
-    each(cases, |shared| {
-        // Two pages, and a route that ignores the number of the page.
-        let server = paged([page(0..30, shared), page(30..45, shared)]);
-        assert_eq!(listed(&server), Ok(45));
-        let server = paged([page(0..30, shared), page(0..30, shared)]);
-        assert_eq!(listed(&server), Ok(30));
+    each(cases, |(reply, kind, attempts)| {
+        for first in ["next: 0..30, 30..60", "count=90 pages=3: 0..30, 30..60"] {
+            let calls = [
+                |client: &Client| client.memberships("acme").map(drop).unwrap_err(),
+                |client: &Client| client.membership_counts("acme").map(drop).unwrap_err(),
+            ];
+            for call in calls {
+                let server = FakeMode::start();
+                server.script(FULL, [pages(first), vec![reply.clone()]].concat());
+                let client = builder(&server).max_response_bytes(9_999).build();
+                let error = call(&client.unwrap());
+                assert_eq!((error.kind(), error.attempts()), (*kind, *attempts));
+                assert_eq!(server.targets().len(), 2 + *attempts as usize);
+                let start = format!("GET {FULL}, page 3: ");
+                assert!(error.to_string().starts_with(&start), "{error}");
+            }
+        }
     });
 }
 
 #[test]
-fn a_number_identifies_a_member_too() {
-    let page = |state: &str, links: &str| {
-        let row = |n: u32, field: &str| format!(r#"{{"{field}": {n}, "state": "{state}"}}"#);
-        page_of(&[&row(1, "member_token"), &row(2, "username")], links)
-    };
-    let server = paged([page("active", NEXT), page("banned", "")]);
+fn a_page_that_fails_once_is_asked_again() {
+    let [first, second] = ["0..30 count=35", "30..35 count=35"].map(page_of);
+    let server = in_turn([first, Reply::reset(), Reply::json(503, ""), second]);
+    assert_eq!(client(&server).memberships("acme").unwrap().len(), 35);
+    assert_eq!(server.targets().len(), 4);
+}
+
+#[test]
+fn a_thousand_pages_are_one_listing() {
+    let server = FakeMode::start();
+    server.route(FULL, |request| {
+        let number = request
+            .query("page")
+            .map_or(1, |page| page.parse().unwrap());
+        let first: usize = 30 * (number - 1);
+        page_of(&format!("{first}..{} count=30000 pages=1000", first + 30))
+    });
     let counts = client(&server).membership_counts("acme").unwrap();
-    assert_eq!((counts.total, counts.active), (2, 2));
-}
-
-#[test]
-fn an_identity_that_cannot_be_read_never_fails_a_count() {
-    let page = |members: Range<usize>, odd: &str| {
-        let row = |n| format!(r#"{{"state": "active", "member_token": "m{n}", {odd}}}"#);
-        let rows: Vec<String> = members.map(row).collect();
-        Reply::json(200, format!("[{}]", rows.join(",")))
-    };
-    let deep = format!(r#""_links": {}{}"#, "[".repeat(200), "]".repeat(200));
-    let cases = [
-        r#""email": "a", "email": "b""#,
-        r#""username": 1, "username": 2"#,
-        r#""_links": {"user": {"href": "\ud83d"}}"#,
-        r#""email": 1e999"#,
-        &deep,
-    ];
-    each(cases, |odd| {
-        let server = paged([page(0..30, odd), page(30..45, odd)]);
-        let counts = client(&server).membership_counts("acme").unwrap();
-        assert_eq!((counts.total, server.targets().len()), (45, 2));
-        let server = paged([page(0..30, odd), page(0..30, odd)]);
-        let counts = client(&server).membership_counts("acme").unwrap();
-        assert_eq!((counts.total, server.targets().len()), (30, 2));
-    });
-}
-
-#[test]
-fn counters_and_links_count_only_at_the_top_of_a_page() {
-    let cases = [
-        r#""pagination": {"total_pages": 3}"#,
-        r#""_links": {"next_page": {"href": "/x"}}"#,
-    ];
-    each(cases, |inner| {
-        let rows = rows(0..2);
-        let body = format!(r#"{{"_embedded": {{{inner}, "memberships": [{rows}]}}}}"#);
-        let server = serving(Reply::json(200, body));
-        assert_eq!(listed(&server), Ok(2));
-        assert_eq!(server.targets().len(), 2);
-    });
+    assert_eq!(counts.active, 30_000);
+    assert_eq!((server.targets().len(), server.connections()), (1000, 1));
 }

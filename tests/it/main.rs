@@ -13,7 +13,7 @@ mod model;
 #[cfg(feature = "rustls")]
 mod proxy;
 mod retry;
-mod rooms;
+mod simulation;
 mod surface;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -26,7 +26,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use fake_mode::{FakeMode, Reply};
-use mode_analytics::{Client, ClientBuilder, Credentials, Error};
+use mode_analytics::{Client, ClientBuilder, Credentials, Error, ErrorKind};
 
 const TOKEN: &str = "5f3a9c01d2e4";
 const SECRET: &str = "77e1b2c3d4e5f60718293a4b";
@@ -52,11 +52,28 @@ fn client(server: &FakeMode) -> Client {
     builder(server).build().unwrap()
 }
 
+fn client_with(token: &str, secret: &str, server: &FakeMode) -> Client {
+    let credentials = Credentials::new(token, secret).unwrap();
+    let builder = Client::builder(credentials).base_url(server.origin());
+    builder.build().unwrap()
+}
+
 /// A server with one response to `GET /api/acme/memberships`.
 fn serving(reply: Reply) -> FakeMode {
     let server = FakeMode::start();
     server.on(FULL, reply);
     server
+}
+
+/// The error of a listing if this is the response to every attempt.
+fn failing(reply: Reply) -> Error {
+    client(&serving(reply)).memberships("acme").unwrap_err()
+}
+
+/// The input was refused before anything was sent.
+fn assert_not_sent(error: &Error) {
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert_eq!((error.attempts(), error.is_retryable()), (0, false));
 }
 
 /// What is left of an error by way of its text and all of its causes.
@@ -132,8 +149,8 @@ fn process(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Runs the test `name` again in a process of its own, with these variables, without others that name
-/// a proxy or a key, and with `MODE_IT` set.
-fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
+/// a proxy or a key, and with `MODE_IT` set. Returns what it prints.
+fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> String {
     let Output {
         status,
         stdout,
@@ -148,4 +165,5 @@ fn run_in_own_process<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) {
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     assert!(status.success() && output.contains("1 passed"), "{output}");
+    output
 }

@@ -27,7 +27,8 @@ fn requests_after(replies: impl IntoIterator<Item = Reply>) -> (Result<usize, Er
 
 #[test]
 fn a_fault_that_passes_is_retried() {
-    each([408, 429, 500, 502, 503, 504], |&status| {
+    // Cloudflare has statuses of its own, from 520 to 530.
+    each([408, 429, 500, 502, 503, 504, 520, 530, 599], |&status| {
         let fault = Reply::json(status, "");
         let replies = [fault.clone(), fault, Reply::json(200, "[]")];
         assert_eq!(requests_after(replies), (Ok(0), 3));
@@ -63,7 +64,7 @@ fn other_statuses_are_not_retried() {
         (999, UnexpectedStatus),
         (501, Server),
         (505, Server),
-        (599, Server),
+        (511, Server),
     ];
     each(cases, |&(status, kind)| {
         let framing = match status {
@@ -133,11 +134,11 @@ fn a_hint_is_obeyed_or_comes_back_at_once() {
         (&["1"], seconds(1), 1),
         (&[" 1 "], seconds(1), 1),
         (&["01"], seconds(1), 1),
-        (&[&too_large], seconds(u64::MAX), 1),
+        (&[&too_large], seconds(31_536_000), 1),
         (&["7", "0"], seconds(7), 1),
-        (&["0", "7"], seconds(0), 2),
-        (&["0"], seconds(0), 2),
-        (&["Sun, 06 Nov 1994 08:49:37 GMT"], seconds(0), 2),
+        (&["0", "7"], None, 2),
+        (&["0"], None, 2),
+        (&["Sun, 06 Nov 1994 08:49:37 GMT"], None, 2),
         (&["-1"], None, 2),
         (&["+1"], None, 2),
         (&["1.5"], None, 2),

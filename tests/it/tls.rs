@@ -171,10 +171,7 @@ pub(crate) fn proxy(port: u16, status: u16) -> (SocketAddr, Arc<Mutex<String>>) 
 }
 
 pub(crate) fn verify(client: mode_analytics::Result<Client>) -> Result<String, Error> {
-    client
-        .unwrap()
-        .verify()
-        .map(|opened| opened.workspace.unwrap())
+    client.unwrap().verify().map(|opened| opened.workspace)
 }
 
 /// The error is of TLS, has this advice, keeps rustls' words as its cause, and was not retried.
