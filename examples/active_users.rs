@@ -16,17 +16,16 @@ use mode_analytics::MembershipCounts;
 use unicode_width::UnicodeWidthStr;
 
 const HELP: &str = "\
-Counts the active members of a Mode workspace, and the members in every other state.
-In a terminal, the counts are shown as a chart.
+Counts the active members of a Mode workspace, and those in every other state.
+In a terminal, it shows the counts as a chart.
 
 Usage: active_users [--json] [--workspace NAME]
-Example: cargo run --example active_users -- --workspace acme
 
 Options:
   --json            print the counts as JSON";
 
 fn main() -> ExitCode {
-    support::run(HELP, |mut arguments| {
+    support::run(HELP, support::EXIT_CODE, |mut arguments| {
         let mut print: fn(&MembershipCounts) -> Result<String> = |counts| chart(counts, columns());
         let mut workspace = None;
         while let Some(argument) = arguments.next()? {
@@ -39,8 +38,7 @@ fn main() -> ExitCode {
         let client = support::client()?;
         let workspace = support::workspace(&client, workspace)?;
         let counts = client.membership_counts(&workspace)?;
-        support::print(&print(&counts)?)?;
-        Ok(ExitCode::SUCCESS)
+        Ok((print(&counts)?, 0))
     })
 }
 
@@ -52,26 +50,44 @@ pub fn columns() -> Option<usize> {
     io::stdout().is_terminal().then_some(columns)
 }
 
-/// The count of active members, then a line for each state, with a bar that fits into `columns` if that is given.
+/// The count of active members, then a line for each state. If `columns` is given, the lines are a chart that fits.
 pub fn chart(counts: &MembershipCounts, columns: Option<usize>) -> Result<String> {
     let mut text = format!("Active Users Count: {}\n", counts.active);
-    let states = counts.by_state.keys().map(|state| support::escape(state));
-    let states: Vec<String> = states.collect();
+    let states = Vec::from_iter(counts.by_state.keys().map(|state| support::escape(state)));
     let widest = states.iter().map(|state| state.width()).max().unwrap_or(0);
     let most = counts.by_state.values().copied().max().unwrap_or(0);
-    // One column stays free for each of the two spaces, and for the cursor.
-    let room = columns.map(|columns| columns.saturating_sub(most.to_string().len() + 3));
-    for (state, members) in states.iter().zip(counts.by_state.values()) {
+    let digits = most.to_string().len();
+    // A share takes four columns, and one stays free for each of the three spaces and for the cursor.
+    let room = columns.map(|columns| columns.min(80).saturating_sub(digits + 8));
+    for (state, &members) in states.iter().zip(counts.by_state.values()) {
         text += &match room {
             None => format!("{state} {members}\n"),
             Some(room) => {
-                let label = fit(state, widest.min(room / 2));
-                let bar = (room - widest.min(room / 2)) * members;
-                format!("{label} {} {members}\n", "█".repeat(bar.div_ceil(most)))
+                let label = widest.min(room / 2);
+                let (state, share) = (fit(state, label), share(members, counts.total));
+                let bar = bar(members, most, room - label);
+                format!("{state} {members:>digits$} {share:>4} {bar}\n")
             }
         };
     }
     Ok(text)
+}
+
+/// Per cent, without a fraction. Even one member of many is not 0%, and only everybody is 100%.
+fn share(members: usize, total: usize) -> String {
+    let share = 100.0 * members as f64 / total as f64;
+    match share {
+        0.0..1.0 => "<1%".into(),
+        99.0..100.0 => ">99%".into(),
+        _ => format!("{share:.0}%"),
+    }
+}
+
+/// A bar that is `columns` wide for `most` members, exact to an eighth of a column.
+fn bar(members: usize, most: usize, columns: usize) -> String {
+    let eighths = (8 * columns * members).div_ceil(most);
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + rest
 }
 
 /// `text`, cut or padded to this many columns.

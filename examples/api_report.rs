@@ -1,11 +1,12 @@
-//! Reports what Mode's API really answers for your key, in a form that you can paste into an issue.
+//! Reports the shape of Mode's real responses for your key, in a form that you can paste into an issue.
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example api_report`
 //!
-//! It sends six GET requests to Mode, each of them once, and nothing to anybody else. It shows the shape of each
+//! It sends seven GET requests to Mode, each of them once, and nothing to anybody else. It shows the shape of each
 //! response but none of its values: no person, address, workspace or token, and no error message. The only exceptions
-//! are the names of the states. The name of a field or a state should consist of lower-case letters and underscores; any
-//! other name is shown as `(other)`.
+//! are the names of the states and, of the workspace's links to memberships, where they lead. The name of a field, a
+//! state or a link should consist of lower-case letters and underscores, and a link should lead to a route that speaks
+//! of memberships; everything else is shown as `(other)`.
 //!
 //! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
 //! `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
@@ -23,24 +24,23 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 const HELP: &str = "\
-Reports what Mode's API answers for your key, so that you can paste it into an issue:
-the names and types of the fields and the counts of the states, but nobody's data.
+Reports the shape of Mode's real responses for your key, but nobody's data, so
+that you can paste it into an issue.
 
 Usage: api_report [--json] [--workspace NAME]
-Example: cargo run --example api_report -- --json
 
 Options:
   --json            print the report as JSON";
 
 const NOTE: &str = "\
-This report contains no value from any response, except for the names of states.
+The only values in this report are names of states and routes of links to memberships.
 
-request                                  status shape     rows repeated error
-";
+request                                  status shape     rows repeated error";
 
-const REQUESTS: [&str; 6] = [
+const REQUESTS: [&str; 7] = [
     "/api/account",
     "/api/verify",
+    "/api/{workspace}",
     "/api/{workspace}/memberships",
     "/api/{workspace}/memberships?page=2",
     "/api/{workspace}/memberships/lite",
@@ -60,9 +60,8 @@ pub struct Response {
 }
 
 fn main() -> ExitCode {
-    support::run(HELP, |mut arguments| {
-        let mut print: fn(&[Response]) -> Result<String> = table;
-        let mut workspace = None;
+    support::run(HELP, support::EXIT_CODE, |mut arguments| {
+        let (mut print, mut workspace): (fn(&[Response]) -> _, _) = (table, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("json") => print = support::json,
@@ -73,8 +72,7 @@ fn main() -> ExitCode {
         let workspace = support::named_workspace(workspace)?;
         // A failure belongs in the report, even if a second attempt would succeed.
         let client = ClientBuilder::from_env()?.max_retries(0).build()?;
-        support::print(&print(&report(&client, workspace)?)?)?;
-        Ok(ExitCode::SUCCESS)
+        Ok((print(&report(&client, workspace)?)?, 0))
     })
 }
 
@@ -88,6 +86,7 @@ pub fn report(client: &Client, mut workspace: Option<String>) -> Result<Vec<Resp
         let path = request.replace("{workspace}", &name.replace(['/', '?', '%'], " "));
         let mut response = Response::default();
         match client.get::<Json>(&path) {
+            Ok(body) if request == "/api/{workspace}" => response.note_routes(&body, name),
             Ok(body) => {
                 let rows = response.describe(&body);
                 response.repeated = rows.intersection(&rows_before).count();
@@ -109,40 +108,57 @@ pub fn report(client: &Client, mut workspace: Option<String>) -> Result<Vec<Resp
 }
 
 impl Response {
+    /// Notes where the links to memberships lead, without the parts that could be somebody's data. Notes nothing else.
+    fn note_routes(&mut self, body: &Json, workspace: &str) {
+        self.status = Some(200);
+        let part = |part| match part {
+            "" | "api" | "lite" => part,
+            _ if part.eq_ignore_ascii_case(workspace) => "{workspace}",
+            _ if part.contains("membership") => shown(part),
+            _ => "(other)",
+        };
+        let links = body["_links"].as_object().into_iter().flatten();
+        for (name, link) in links.filter(|(name, _)| name.contains("membership")) {
+            let route = link["href"].as_str().unwrap_or("(other)").split('/');
+            let route = Vec::from_iter(route.map(part)).join("/");
+            self.note("links", format!("{}: {route}", shown(name)));
+        }
+    }
+
     /// Notes everything except values. Returns the rows as text.
     fn describe(&mut self, body: &Json) -> HashSet<String> {
-        let (shape, rows) = match (body, &body["_embedded"]["memberships"]) {
-            (Json::Array(rows), _) => ("array", &rows[..]),
-            (_, Json::Array(rows)) => ("envelope", &rows[..]),
-            _ => (kind(body), &[][..]),
-        };
+        let listing = body["_embedded"]["memberships"].as_array();
+        let shape = listing.map_or(kind(body), |_| "envelope");
+        let rows = listing.or(body.as_array()).map_or(&[][..], Vec::as_slice);
         (self.status, self.shape, self.rows) = (Some(200), Some(shape), rows.len());
-        let mut note =
-            |part, name| *self.found.entry(part).or_default().entry(name).or_default() += 1;
-        let mut note_fields = |part, object: &Json| {
-            for (name, value) in object.as_object().into_iter().flatten() {
-                note(part, format!("{}: {}", shown(name), kind(value)));
-            }
-        };
-        note_fields("body", body);
-        note_fields("links", &body["_links"]);
-        note_fields("pagination", &body["pagination"]);
+        self.note_fields("body", body);
+        self.note_fields("links", &body["_links"]);
+        self.note_fields("pagination", &body["pagination"]);
         for row in rows {
-            note_fields("rows", row);
-            note_fields("links of rows", &row["_links"]);
-        }
-        for row in rows {
-            note("states", shown(row["state"].as_str().unwrap_or_default()));
+            self.note_fields("rows", row);
+            self.note_fields("links of rows", &row["_links"]);
+            self.note("states", shown(row["state"].as_str().unwrap_or_default()));
         }
         rows.iter().map(Json::to_string).collect()
+    }
+
+    fn note_fields(&mut self, part: &'static str, object: &Json) {
+        for (name, value) in object.as_object().into_iter().flatten() {
+            self.note(part, format!("{}: {}", shown(name), kind(value)));
+        }
+    }
+
+    fn note(&mut self, part: &'static str, text: impl Into<String>) {
+        let counts = self.found.entry(part).or_default();
+        *counts.entry(text.into()).or_default() += 1;
     }
 }
 
 /// A name, unless it could be somebody's data.
-fn shown(name: &str) -> String {
+fn shown(name: &str) -> &str {
     let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let is_short = (1..=40).contains(&name.len());
-    (if is_name && is_short { name } else { "(other)" }).to_owned()
+    if is_name && is_short { name } else { "(other)" }
 }
 
 fn kind(value: &Json) -> &'static str {
@@ -157,7 +173,7 @@ fn kind(value: &Json) -> &'static str {
 }
 
 pub fn table(responses: &[Response]) -> Result<String> {
-    let mut text = NOTE.to_owned();
+    let mut text = NOTE.to_owned() + "\n";
     for it in responses {
         let status = it.status.map_or("-".into(), |s| s.to_string());
         let (shape, error) = (it.shape.unwrap_or("-"), it.error.as_deref().unwrap_or("-"));

@@ -1,4 +1,4 @@
-//! Checks whether an API key works, which workspace it opens, and whose it is.
+//! Checks whether an API key works, which workspace it gives access to, and whose it is.
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example check_access`
 //!
@@ -15,26 +15,25 @@ use mode_analytics::{Client, ErrorKind};
 use serde::Serialize;
 
 const HELP: &str = "\
-Checks whether a Mode API key works, which workspace it opens, and whose it is.
+Checks whether a Mode API key works, what it gives access to, and whose it is.
 
 Usage: check_access [--json] [--workspace NAME]
-Example: cargo run --example check_access -- --json
 
-If you name a workspace, it is an error if the key opens another one.
+If you name a workspace, it is an error if the key gives access to another one.
 
 Options:
   --json            print the result as JSON";
 
-/// What a key opens, and the user name of the member it belongs to.
+/// What a key gives access to, and the user name of the member it belongs to.
 #[derive(Serialize)]
 pub struct Access {
-    workspace: Option<String>,
+    workspace: String,
     scope: Option<String>,
     belongs_to: Option<String>,
 }
 
 fn main() -> ExitCode {
-    support::run(HELP, |mut arguments| {
+    support::run(HELP, support::EXIT_CODE, |mut arguments| {
         let mut print: fn(&Access) -> Result<String> = lines;
         let mut workspace = None;
         while let Some(argument) = arguments.next()? {
@@ -46,19 +45,19 @@ fn main() -> ExitCode {
         }
         let expected = support::named_workspace(workspace)?;
         let access = check_access(&support::client()?)?;
-        if let (Some(expected), Some(opened)) = (expected, &access.workspace) {
+        if let Some(expected) = expected {
             ensure!(
-                expected.eq_ignore_ascii_case(opened),
-                "this key opens the workspace {opened}, not {expected}"
+                expected.eq_ignore_ascii_case(&access.workspace),
+                "this key gives access to the workspace {}, not to {expected}",
+                access.workspace
             );
         }
-        support::print(&print(&access)?)?;
-        Ok(ExitCode::SUCCESS)
+        Ok((print(&access)?, 0))
     })
 }
 
 pub fn check_access(client: &Client) -> Result<Access> {
-    let opened = client.verify()?;
+    let verification = client.verify()?;
     let belongs_to = match client.account() {
         Ok(account) => Some(account.username),
         // This is how Mode answers for a key that does not belong to a member.
@@ -66,16 +65,16 @@ pub fn check_access(client: &Client) -> Result<Access> {
         Err(error) => return Err(error.into()),
     };
     Ok(Access {
-        workspace: opened.workspace,
-        scope: opened.api_key_scope,
+        workspace: verification.workspace,
+        scope: verification.api_key_scope,
         belongs_to,
     })
 }
 
 pub fn lines(access: &Access) -> Result<String> {
-    let or = |text: &Option<String>, other| support::escape(text.as_deref().unwrap_or(other));
-    let (workspace, scope) = (or(&access.workspace, "-"), or(&access.scope, "-"));
-    let member = or(&access.belongs_to, "no member");
+    let scope = access.scope.as_deref().unwrap_or("-");
+    let member = access.belongs_to.as_deref().unwrap_or("no member");
+    let [workspace, scope, member] = [&access.workspace, scope, member].map(support::escape);
     Ok(format!(
         "Workspace: {workspace}\nScope: {scope}\nBelongs to: {member}\n"
     ))

@@ -18,21 +18,22 @@ mod support;
 mod sync_users;
 
 use std::process::ExitCode;
-use std::{env, thread};
+use std::thread;
 
 use anyhow::Result;
 use fake_mode::{FakeMode, Workspace};
+use lexopt::{Parser, prelude::*};
 use mode_analytics::{Client, Credentials};
 
 const HELP: &str = "\
-Runs all the example programs against a stand-in for Mode, without an account or
-a network.
+Runs all the example programs against a stand-in for Mode, without an account
+or a network.
 
 Usage: demo [--serve]
-Example: cargo run --example demo -- --serve
 
 Options:
-  --serve           keep serving the other programs, and print the variables they need
+  --serve           keep serving the other programs: print the variables that
+                    they need, and log their requests to standard error
   -h, --help        print this text
 ";
 
@@ -46,25 +47,25 @@ const SECRET: &str = "demo-secret";
 const AUTHORIZATION: &str = "Basic ZGVtby10b2tlbjpkZW1vLXNlY3JldA==";
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(|text| text.to_str()).collect();
-    let result = match &*arguments {
-        [] => demo(),
-        [Some("--serve")] => serve(),
-        [Some("-h" | "--help")] => support::print(HELP),
-        _ => Err(anyhow::anyhow!(
-            "the only argument is --serve\nUsage: demo [--serve]"
-        )),
-    };
-    match result {
+    match run(Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            format!("error: {error:#}")
-                .lines()
-                .for_each(support::announce);
+            support::explain(&error, HELP);
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(mut arguments: Parser) -> Result<()> {
+    let mut task: fn() -> Result<()> = demo;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("serve") => task = serve,
+            Short('h') | Long("help") => return support::print(HELP),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    task()
 }
 
 fn start() -> FakeMode {
@@ -76,6 +77,10 @@ fn start() -> FakeMode {
 
 fn serve() -> Result<()> {
     let server = start();
+    server.on_reply(|request, reply| {
+        let status = reply.status().map_or("-".into(), |it| it.to_string());
+        support::announce(&format!("{} {} {status}", request.method, request.target));
+    });
     support::print(&format!(
         "export MODE_BASE_URL={}\n\
         export MODE_API_TOKEN={TOKEN} MODE_API_SECRET={SECRET} MODE_WORKSPACE=acme\n",
@@ -99,8 +104,11 @@ fn demo() -> Result<()> {
     let access = check_access::check_access(&client)?;
     show("check_access", &check_access::lines(&access)?)?;
 
-    let members = client.memberships("acme")?;
-    show("list_users", &list_users::lines(&members)?)?;
+    let members = list_users::rows(&client.memberships("acme")?, list_users::FULL)?;
+    show(
+        "list_users",
+        &list_users::lines(&members, list_users::FULL)?,
+    )?;
 
     let counts = client.membership_counts("acme")?;
     let chart = active_users::chart(&counts, active_users::columns())?;

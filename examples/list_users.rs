@@ -9,35 +9,42 @@ mod support;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lexopt::prelude::*;
 use mode_analytics::{Membership, MembershipCounts};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const HELP: &str = "\
 Lists the members of a Mode workspace, one per line.
 
-Usage: list_users [--json | --csv] [--state STATE] [--workspace NAME]
-Example: cargo run --example list_users -- --csv --state active
+Usage: list_users [--json | --csv] [--emails] [--state STATE] [--workspace NAME]
+Example: list_users --csv --state active
 
 Options:
-  --json            print everything that Mode says about each member, as JSON
-  --csv             print the same as CSV, for a spreadsheet
+  --json            print all columns as JSON
+  --csv             print all columns as CSV: lines end with CRLF, and what a
+                    spreadsheet would take for a formula gets an apostrophe
+  --emails          use Mode's lite listing, which has name and email; only the
+                    full one has invited, managed_by_scim and activated_at
   --state STATE     list only the members in this state, such as active";
 
-const COLUMNS: &str =
-    "member_username,state,member_token,name,email,admin,invited,managed_by_scim,activated_at";
+/// The columns of the full listing, and of the lite one.
+pub const FULL: &str =
+    "member_username,state,member_token,admin,invited,managed_by_scim,activated_at";
+const LITE: &str = "member_username,state,member_token,admin,name,email";
 
-type Print = fn(&[Membership]) -> Result<String>;
+type Row = Map<String, Value>;
+type Print = fn(&[Row], &str) -> Result<String>;
 
 fn main() -> ExitCode {
-    support::run(HELP, |mut arguments| {
-        let (mut print, mut state, mut workspace) = (None::<Print>, None, None);
+    support::run(HELP, support::EXIT_CODE, |mut arguments| {
+        let mut print: Option<Print> = None;
+        let (mut columns, mut state, mut workspace) = (FULL, None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("json") if print.is_none() => print = Some(support::json),
+                Long("json") if print.is_none() => print = Some(|rows, _| support::json(rows)),
                 Long("csv") if print.is_none() => print = Some(csv),
-                Long("json" | "csv") => bail!(lexopt::Error::from("only one of --json and --csv")),
+                Long("emails") => columns = LITE,
                 Long("state") => state = Some(arguments.value()?.string()?),
                 Long("workspace") => workspace = Some(arguments.value()?.string()?),
                 other => return Err(other.unexpected().into()),
@@ -45,45 +52,48 @@ fn main() -> ExitCode {
         }
         let client = support::client()?;
         let workspace = support::workspace(&client, workspace)?;
-        let mut members = client.memberships(&workspace)?;
+        let mut members = match columns {
+            LITE => client.memberships_lite(&workspace)?,
+            _ => client.memberships(&workspace)?,
+        };
         let states = MembershipCounts::from_iter(&members).by_state;
-        members.retain(|member| state.as_ref().is_none_or(|state| member.state == **state));
-        if let Some(state) = state.filter(|_| members.is_empty() && !states.is_empty()) {
-            let states = Vec::from_iter(states.into_keys()).join(", ");
-            support::announce(&format!("nobody is in state {state}, only in: {states}"));
+        members.retain(|member| state.as_ref().is_none_or(|state| member.state == *state));
+        if let (Some(state), []) = (state, &*members) {
+            support::announce(&format!("no {state} members, only {:?}", states.keys()));
         }
-        support::print(&print.unwrap_or(lines)(&members)?)?;
-        Ok(ExitCode::SUCCESS)
+        let rows = rows(&members, columns)?;
+        Ok((print.unwrap_or(lines)(&rows, columns)?, 0))
     })
 }
 
-pub fn lines(members: &[Membership]) -> Result<String> {
-    let lines = members.iter().map(|member| {
-        let user = member.member_username.as_deref().unwrap_or("-");
-        support::escape(&format!("User: {user}, State: {}", member.state)) + "\n"
-    });
-    Ok(lines.collect())
+/// The members with these columns only, since a listing never fills the other ones.
+pub fn rows(members: &[Membership], columns: &str) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = serde_json::from_value(serde_json::to_value(members)?)?;
+    for row in &mut rows {
+        row.retain(|name, _| columns.split(',').any(|column| column == name));
+    }
+    Ok(rows)
 }
 
-fn csv(members: &[Membership]) -> Result<String> {
+pub fn lines(rows: &[Row], columns: &str) -> Result<String> {
+    let line = |row: &Row| {
+        let text = |column| row[column].as_str().unwrap_or("-");
+        let (user, state) = (text("member_username"), text("state"));
+        let mut line = format!("User: {user}, State: {state}");
+        if columns == LITE {
+            line += &format!(", Name: {}, Email: {}", text("name"), text("email"));
+        }
+        support::escape(&line) + "\n"
+    };
+    Ok(rows.iter().map(line).collect())
+}
+
+fn csv(rows: &[Row], columns: &str) -> Result<String> {
     let mut csv = csv::WriterBuilder::new();
     let mut csv = csv.terminator(csv::Terminator::CRLF).from_writer(vec![]);
-    csv.write_record(COLUMNS.split(','))?;
-    for member in members {
-        let member = serde_json::to_value(member)?;
-        csv.write_record(COLUMNS.split(',').map(|column| cell(&member[column])))?;
+    csv.write_record(columns.split(','))?;
+    for row in rows {
+        csv.write_record(columns.split(',').map(|column| support::cell(&row[column])))?;
     }
     Ok(String::from_utf8(csv.into_inner()?)?)
-}
-
-/// Text that a spreadsheet would take for a formula gets an apostrophe in front, which keeps it text.
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{}", support::escape(text))
-        }
-        Value::String(text) => support::escape(text),
-        other => other.to_string(),
-    }
 }

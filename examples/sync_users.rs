@@ -2,14 +2,15 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example sync_users -- examples/people.csv`
 //!
-//! It changes nothing in Mode. It uses the lite listing, because only that one has e-mail addresses.
+//! It changes nothing in Mode. It uses the lite listing, because only that one has e-mail addresses. The directory may
+//! be an earlier state of the workspace itself, as `list_users --csv` prints it.
 //!
 //! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
 //! `anyhow`, `csv`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
 
 mod support;
 
-use std::{collections::HashMap, fs, process::ExitCode};
+use std::{collections::HashMap, fs, io, process::ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
@@ -17,17 +18,19 @@ use mode_analytics::Membership;
 use serde::{Deserialize, Serialize};
 
 const HELP: &str = "\
-Compares a Mode workspace with a CSV file of your people. It changes nothing in Mode.
+Compares a Mode workspace with a CSV file of your people, and changes nothing.
 
 Usage: sync_users FILE [--json] [--workspace NAME]
-Example: cargo run --example sync_users -- examples/people.csv
+Example: list_users --csv | sync_users -
 
-FILE has the columns `username`, `email` and `state`, separated by commas, in any order.
-A person is matched by user name, or else by e-mail address; case does not matter.
-Exit code: 0 if nothing differs, 2 if something does.
+FILE is what `list_users --csv` prints, or a CSV with the column `state` and at
+least one of `username`, `email` and `member_token`; `-` is standard input. A
+person is matched by these three, in this order, ignoring case.
 
 Options:
   --json            print the differences as JSON";
+
+const EXIT_CODES: &str = "0 if nothing differs, 1 if something does, 2 after an error.";
 
 /// Somebody in the directory, in Mode, or in both.
 #[derive(Default, Deserialize, Serialize)]
@@ -35,8 +38,10 @@ pub struct Person {
     /// What to do: `add`, `remove`, or change the `state`.
     #[serde(skip_deserializing)]
     action: &'static str,
+    #[serde(alias = "member_username")]
     username: Option<String>,
     email: Option<String>,
+    member_token: Option<String>,
     state: Option<String>,
     #[serde(skip_deserializing)]
     state_in_mode: Option<String>,
@@ -46,25 +51,28 @@ pub struct Person {
 }
 
 fn main() -> ExitCode {
-    support::run(HELP, |mut arguments| {
+    support::run(HELP, (2, EXIT_CODES), |mut arguments| {
         let mut print: fn(&[Person]) -> Result<String> = lines;
         let (mut file, mut workspace) = (None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("json") => print = support::json,
                 Long("workspace") => workspace = Some(arguments.value()?.string()?),
-                Value(value) if file.is_none() => file = Some(value.string()?),
+                Value(value) if file.is_none() && !value.is_empty() => file = Some(value.string()?),
                 other => return Err(other.unexpected().into()),
             }
         }
         let file = file.ok_or(lexopt::Error::from("FILE is missing"))?;
-        let text = fs::read_to_string(&file).context(file.clone())?;
-        let directory = read(&text).context(file.clone())?;
+        let text = match &*file {
+            "-" => io::read_to_string(io::stdin()),
+            _ => fs::read_to_string(&file),
+        };
+        let directory = text.map_err(Into::into).and_then(|text| read(&text));
+        let directory = directory.with_context(|| format!("cannot read {file}"))?;
         let client = support::client()?;
         let workspace = support::workspace(&client, workspace)?;
         let differences = compare(directory, client.memberships_lite(&workspace)?).context(file)?;
-        support::print(&print(&differences)?)?;
-        Ok(ExitCode::from(if differences.is_empty() { 0 } else { 2 }))
+        Ok((print(&differences)?, u8::from(!differences.is_empty())))
     })
 }
 
@@ -77,13 +85,12 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
     let found = Vec::from_iter(header).join("`, `");
     let hint = found.find(';').map_or("", |_| " (separated by `;`?)");
     let header: csv::StringRecord = header.iter().map(str::to_lowercase).collect();
-    for name in ["username", "email", "state"] {
-        let is_there = header.iter().any(|column| column == name);
-        ensure!(is_there, "no column `{name}`; found: `{found}`{hint}");
-    }
     let mut directory = Vec::new();
     for row in reader.records().collect::<Result<Vec<_>, _>>()? {
-        let mut person: Person = row.deserialize(Some(&header))?;
+        // `list_users` puts an apostrophe in front of what a spreadsheet would take for a formula.
+        let cells = row.iter().map(|cell| cell.trim_start_matches('\''));
+        let cells: csv::StringRecord = cells.collect();
+        let mut person: Person = cells.deserialize(Some(&header))?;
         // The reader counts blank lines to the row that follows them.
         let (start, line) = row.position().map_or((0, 0), |at| (at.byte(), at.line()));
         let blank_lines = text[start as usize..].find(|c| c != '\n').unwrap_or(0);
@@ -91,7 +98,10 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
         // Spreadsheets leave rows of empty cells behind.
         if row.iter().any(|cell| !cell.is_empty()) {
             let is_whole = person.state.is_some() && keys(&person).next().is_some();
-            ensure!(is_whole, "line {line} lacks a state or a name");
+            ensure!(
+                is_whole,
+                "line {line} lacks a state or a name; columns: `{found}`{hint}"
+            );
             directory.push(person);
         }
     }
@@ -100,13 +110,15 @@ pub fn read(text: &str) -> Result<Vec<Person>> {
     Ok(directory)
 }
 
-fn keys(person: &Person) -> impl Iterator<Item = (&'static str, &str)> {
-    let username = person.username.iter().map(|key| ("username", &**key));
-    username.chain(person.email.iter().map(|key| ("email", &**key)))
+/// What a person can be found by, the best first.
+fn keys(person: &Person) -> impl Iterator<Item = (usize, &str)> {
+    let keys = [&person.username, &person.email, &person.member_token];
+    let keys = keys.into_iter().enumerate();
+    keys.filter_map(|(column, key)| Some((column, key.as_deref()?)))
 }
 
-/// Indexes people by user name and by e-mail address, which no two of them may share.
-fn index(people: &[Person]) -> Result<HashMap<(&'static str, String), usize>> {
+/// Indexes people by their keys, which no two of them may share.
+fn index(people: &[Person]) -> Result<HashMap<(usize, String), usize>> {
     let mut index = HashMap::new();
     for (place, person) in people.iter().enumerate() {
         for (column, key) in keys(person) {
@@ -126,7 +138,8 @@ pub fn compare(mut directory: Vec<Person>, members: Vec<Membership>) -> Result<V
         action: "remove",
         username: member.member_username.filter(|name| !name.is_empty()),
         email: member.email.filter(|email| !email.is_empty()),
-        state_in_mode: Some(member.state.to_string()),
+        member_token: member.member_token.filter(|token| !token.is_empty()),
+        state_in_mode: Some(member.state),
         ..Person::default()
     };
     let mut members: Vec<Person> = members.into_iter().map(person).collect();
@@ -156,5 +169,6 @@ pub fn lines(differences: &[Person]) -> Result<String> {
         support::escape(&format!("{:<6} {name}{states}", person.action)) + "\n"
     };
     let lines: String = differences.iter().map(line).collect();
-    Ok(lines + &format!("{} differences\n", differences.len()))
+    let plural = if differences.len() == 1 { "" } else { "s" };
+    Ok(lines + &format!("{} difference{plural}\n", differences.len()))
 }

@@ -1,849 +1,345 @@
 //! Builds a copy of this crate for real, against a stand-in for Mode, and checks what its README promises.
 //!
 //! `cargo run -p fake-mode --example embed_check`: takes about a minute, 15 seconds of it spent waiting for a Mode
-//! that does not answer. It reports every broken promise, not only the first.
+//! that does not answer. Every broken promise is reported, not only the first.
 
-use std::collections::BTreeMap;
 use std::error::Error;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitCode};
-use std::time::{Duration, Instant, SystemTime};
-use std::{env, io};
+use std::time::{Duration, SystemTime};
+use std::{env, fs, io};
 
-use fake_mode::{FakeMode, Reply};
+use fake_mode::{FakeMode, Reply, Request};
 
 type Check<T = ()> = Result<T, Box<dyn Error>>;
-/// A sentence, and the check that finds out whether it is true.
-type Promise = (String, Box<dyn Fn(&Copy) -> Check>);
-type Edit = fn(&str) -> Check<Option<String>>;
-/// Paths relative to some directory, and the contents of the files.
-type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-const TOKEN: &str = "only-a-test-token";
+/// One build of the copy in each row, in an order that matters: what cargo does again depends on the build before.
+///
+/// * `build`: with or without the feature. Before it, build.rs is touched, so that it runs; or another file; or, before
+///   a build `again`, nothing.
+/// * `n`: the number of requests that Mode receives.
+/// * `outcome`: `live` counts, the `snapshot` or a `hostile` one, a `failure` of the build, or a `refusal` by the
+///   program. `either` is the snapshot and, in a second build, which has `MODE_EMBED=require`, a failure.
+/// * `says`: parts of the one warning or error. If there are none, there is no warning.
+const TABLE: &str = r#"
+what                           | build              | snapshot.json  | variables                              | Mode sends     | n | outcome  | says
+the default, whatever is set   | plain              |                | MODE_EMBED=require MODE_WORKSPACE=beta | good           | 0 | snapshot |
+with the feature               | live               |                |                                        | good           | 1 | live     |
+a second build                 | live again         |                |                                        | good           | 0 | live     |
+a touched main.rs              | live src/main.rs   |                |                                        | good           | 0 | live     |
+another key                    | live again         |                | MODE_API_TOKEN=x MODE_API_SECRET=x     | good           | 0 | live     |
+a touched snapshot.json        | live snapshot.json |                |                                        | good           | 1 | live     |
+a touched build.rs             | live               |                |                                        | good           | 1 | live     |
+MODE_EMBED is watched          | live again         |                | MODE_EMBED=require                     | good           | 1 | live     |
+…and again                     | live again         |                |                                        | good           | 1 | live     |
+MODE_WORKSPACE is watched      | live again         |                | MODE_WORKSPACE=beta                    | good           | 1 | live     |
+…and again                     | live again         |                |                                        | good           | 1 | live     |
+MODE_BASE_URL is watched       | live again         |                | MODE_BASE_URL=CAPITALS                 | good           | 1 | live     |
+…and again                     | live again         |                |                                        | good           | 1 | live     |
+DOCS_RS is watched             | live again         |                | DOCS_RS=1                              | good           | 0 | snapshot | DOCS_RS
+…and again                     | live again         |                |                                        | good           | 1 | live     |
+CARGO_NET_OFFLINE is watched   | live again         |                | CARGO_NET_OFFLINE=true                 | good           | 0 | snapshot | CARGO_NET_OFFLINE
+a fallback                     | live               |                |                                        | 403            | 1 | snapshot | 403 forbidden: not now
+the build after a fallback     | live again         |                |                                        | 403            | 1 | snapshot | 403 forbidden: not now
+…and the one after that        | live again         |                |                                        | good           | 1 | live     |
+a failure                      | live               |                | MODE_EMBED=require                     | 403            | 1 | failure  | 403 forbidden: not now
+the build after a failure      | live again         |                | MODE_EMBED=require                     | good           | 1 | live     |
+a refusal with a hostile text  | live               |                |                                        | hostile 401    | 1 | either   | 401 unauthorized: no [redacted] here
+a fault of the server          | live               |                |                                        | 500            | 2 | either   | 500 oops: out of order
+a wait of a minute             | live               |                |                                        | 429            | 1 | either   | 429 busy: x
+a wait of 2 s is announced     | live               |                |                                        | 503, then good | 2 | live     | asking again in 2.0s: GET
+a sign-in page                 | live               |                |                                        | page           | 1 | either   | GET /api/acme/memberships:
+silence, for 15 s at most      | live               |                |                                        | silence        | 1 | snapshot | GET /api/acme/memberships:
+a closed port                  | live               |                | MODE_BASE_URL=CLOSED                   | good           | 0 | either   | refused
+no workspace                   | live               |                | MODE_WORKSPACE                         | good           | 0 | either   | MODE_WORKSPACE is not set
+no token                       | live               |                | MODE_API_TOKEN                         | good           | 0 | either   | MODE_API_TOKEN
+an empty secret                | live               |                | MODE_API_SECRET=                       | good           | 0 | either   | MODE_API_SECRET
+no network on docs.rs          | live               |                | DOCS_RS=1                              | good           | 0 | either   | no network: DOCS_RS
+no network for cargo           | live               |                | CARGO_NET_OFFLINE=true                 | good           | 0 | either   | no network: CARGO_NET_OFFLINE
+an empty MODE_EMBED            | live               |                | MODE_EMBED=                            | good           | 1 | live     |
+an unknown MODE_EMBED          | live               |                | MODE_EMBED=Require                     | good           | 0 | failure  | MODE_EMBED is "Require"
+a hostile MODE_EMBED           | live               |                | MODE_EMBED=HOSTILE                     | good           | 0 | failure  | MODE_EMBED is HOSTILE
+another workspace              | live               |                | MODE_WORKSPACE=beta                    | 403            | 1 | failure  | 403 … is of "acme", not of "beta" (commit one of
+the same in capitals           | live               |                | MODE_WORKSPACE=Acme                    | 403            | 1 | failure  | 403 … is of "acme", not of "Acme" (commit one of
+another without network        | live               |                | MODE_WORKSPACE=beta DOCS_RS=1          | good           | 0 | failure  | DOCS_RS … is of "acme", not of "beta"
+a hostile workspace            | live               |                | MODE_WORKSPACE=HOSTILE                 | good           | 0 | failure  | workspace … is of "acme", not of HOSTILE
+a hostile state is text        | live               |                |                                        | hostile state  | 1 | live     |
+no snapshot yet, and an answer | live               | none           |                                        | good           | 1 | live     |
+no snapshot                    | plain              | none           |                                        | good           | 0 | failure  | No such file … `git checkout snapshot.json`
+an empty snapshot              | live               | empty          |                                        | 403            | 1 | failure  | 403 … EOF … `git checkout snapshot.json`
+a snapshot without total       | live               | no total       |                                        | 403            | 1 | failure  | 403 … total … `git checkout snapshot.json`
+a negative snapshot            | live               | negative       |                                        | 403            | 1 | failure  | 403 … -6 … `git checkout snapshot.json`
+a hostile number, live         | live               | hostile number |                                        | 403            | 1 | failure  | 403 … injected … `git checkout snapshot.json`
+a hostile snapshot             | plain              | hostile        |                                        | good           | 0 | hostile  |
+a hostile snapshot, live       | live               | hostile        | MODE_WORKSPACE                         | good           | 0 | hostile  | MODE_WORKSPACE is not set
+a foreign hostile snapshot     | live               | hostile        |                                        | 403            | 1 | failure  | 403 … is of HOSTILE, not of "acme"
+an old --snapshot              | plain --snapshot   |                |                                        | good           | 0 | refusal  | --features live
+an old --snapshot, live        | live --snapshot    |                | DOCS_RS=1                              | good           | 0 | refusal  | --features live
+"#;
+
+const SOURCES: &str = "Cargo.toml Cargo.lock build.rs src/counts.rs src/main.rs";
+
+/// How a line begins.
+const FALLBACK: &str = "warning: embed-in-build@0.0.0: using the snapshot of 3 days ago instead";
+
 const SECRET: &str = "only-a-test-secret";
-/// How the token and the secret begin, and how base64 writes that (in the header's pair, too). Neither may be in any
-/// text or file.
+const AUTHORIZATION: &str = "Basic b25seS1hLXRlc3QtdG9rZW46b25seS1hLXRlc3Qtc2VjcmV0";
+/// How the token and the secret begin, and how base64 writes that (in the header's pair, too).
 const SECRETS: [&str; 2] = ["only-a-test-", "b25seS1hLXRlc3Qt"];
 
-const MEMBERSHIPS: &str = "/api/acme/memberships";
-const ROWS: &str =
-    r#"[{"state":"pending"},{"state":"active"},{"state":"active"},{"state":"banned"}]"#;
-const COUNTS: &str =
-    "workspace: acme\nmembers: 4, active: 2\n       2 active\n       1 banned\n       1 pending\n";
+const ROWS: &str = r#"[{"state":"pending"},{"state":"active"},{"state":"active"}]"#;
+const COUNTS: &str = "members: 3, active: 2\n       2 active\n       1 pending\n";
+const SNAPSHOT_COUNTS: &str = "members: 120, active: 96\n      96 active\n       6 banned\n";
 
-const SNAPSHOT_COUNTS: &str = "workspace: acme
-members: 120, active: 96
-      96 active
-       6 banned
-      12 invited
-       6 pending
-";
+/// If this were printed as it is, it would be an instruction to cargo, and one to a terminal.
+const HOSTILE: &str = "x\"\ncargo::error=injected\r\n\u{1b}[31m\u{9b}\u{202e}";
+const HOSTILE_JSON: &str = r#""x\"\ncargo::error=injected\r\n\u001b[31m\u009b\u202e""#;
 
-const HOSTILE_ROWS: &str =
-    r#"[{"state":"\"); std::process::exit(3); (\""},{"state":"a\"b\\\n\u001b[31m\u009b\u202e"}]"#;
-const HOSTILE_COUNTS: &str = r#"members: 2, active: 0
-       1 \"); std::process::exit(3); (\"
-       1 a\"b\\\n\u{1b}[31m\u{9b}\u{202e}
-"#;
-/// If this were printed as it is, it would be three instructions to cargo, and some to a terminal.
-const HOSTILE: &str = "x\"\ncargo::error=injected\r\ncargo::rustc-env=A=B\u{1b}[31m\u{9b}\u{202e}";
-
-fn main() -> ExitCode {
-    let start = Instant::now();
-    let dir = env::temp_dir().join(format!("embed-check-{}", process::id()));
-    let broken = Copy::make(&dir).map(|copy| broken_promises(&copy));
-    // It does no harm if something is left behind.
-    let _ = fs::remove_dir_all(&dir);
-    let seconds = start.elapsed().as_secs();
-    match broken {
-        Ok(0) => println!("embed_check: all is well, after {seconds} s"),
-        Ok(broken) => println!("embed_check: {broken} promises are broken, after {seconds} s"),
-        Err(ref fault) => println!("embed_check: cannot start: {fault}"),
-    }
-    ExitCode::from(u8::from(!matches!(broken, Ok(0))))
-}
-
-fn broken_promises(copy: &Copy) -> usize {
-    let mut promises = promises();
-    promises.retain(|(promise, check)| {
-        let start = Instant::now();
-        let outcome = check(copy);
-        let seconds = start.elapsed().as_secs_f64();
-        match &outcome {
-            Ok(()) => println!("ok: {promise} ({seconds:.1} s)"),
-            Err(fault) => println!("NOT ok: {promise}: {fault}"),
+fn main() -> Check<ExitCode> {
+    let copy = Copy::make()?;
+    let mut broken = 0;
+    let mut report = |row: &str, outcome: Check| match outcome {
+        Ok(()) => println!("ok: {row}"),
+        Err(fault) => {
+            broken += 1;
+            println!("NOT ok: {row}: {fault}");
         }
-        outcome.is_err()
-    });
-    promises.len()
-}
-
-fn promises() -> Vec<Promise> {
-    fn promise(text: &str, check: impl Fn(&Copy) -> Check + 'static) -> Promise {
-        (text.into(), Box::new(check))
-    }
-    let mut promises = vec![
-        promise(
-            "without the feature: the snapshot, whatever the environment says, and nobody is asked",
-            snapshot_by_default,
-        ),
-        promise(
-            "without the feature: nothing of ring, ureq or mode-analytics is compiled",
-            no_client_by_default,
-        ),
-        promise(
-            "OUT_DIR holds one file, the same from the same data",
-            one_output,
-        ),
-        promise(
-            "a build that is killed while it writes leaves the earlier file whole",
-            killed_while_writing,
-        ),
-        promise(
-            "live: Mode's counts, whatever the proxy variables say",
-            live,
-        ),
-        promise(
-            "after a success: a second build, a touched main.rs and another key ask nothing",
-            not_asked_again,
-        ),
-        promise(
-            "after a success: each of the variables, snapshot.json and build.rs are watched",
-            watched,
-        ),
-        promise("a hostile state is text", hostile_state),
-        promise("a hostile snapshot is text", hostile_snapshot),
-        promise(
-            "--snapshot: moved to snapshot.json it works, and is plain ASCII",
-            fresh_snapshot,
-        ),
-        promise(
-            "--snapshot: an old snapshot is not passed off as a fresh one",
-            no_old_snapshot,
-        ),
-        promise(
-            "after a fallback or a failure the next build asks again",
-            asked_again,
-        ),
-        promise("a wait of 2 s is obeyed and announced", announced_wait),
-        promise(
-            "an unknown MODE_EMBED is an error, an empty one is `refresh`",
-            unknown_policy,
-        ),
-        promise(
-            "live: the workspace that was asked for, also if the snapshot is of another",
-            other_workspace,
-        ),
-        promise(
-            "without MODE_WORKSPACE: the snapshot and a warning, or an error if required",
-            no_workspace,
-        ),
-        promise("without credentials: the same", no_credentials),
-        promise("with DOCS_RS: the same, and nobody is asked", |copy| {
-            no_network(copy, "DOCS_RS", "1")
-        }),
-        promise(
-            "with CARGO_NET_OFFLINE: the same, and nobody is asked",
-            |copy| no_network(copy, "CARGO_NET_OFFLINE", "true"),
-        ),
-    ];
-    promises.extend(troubles());
-    promises.extend(foreign_snapshots());
-    promises.extend(broken_snapshots());
-    // These come last, because they look at what the others have left behind.
-    promises.extend([
-        promise("token and secret are in no file", no_secret_on_disk),
-        promise("the source tree stays clean", clean_source),
-    ]);
-    promises
-}
-
-fn snapshot_by_default(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let run = run(copy
-        .cargo("plain", &mode.origin())
-        .env("MODE_EMBED", "require")
-        .env("MODE_WORKSPACE", HOSTILE))?;
-    run.expect("the snapshot", run.is_snapshot())?;
-    run.expect("no warning", !run.stderr.contains("warning"))?;
-    run.expect("0 connections", mode.connections() == 0)
-}
-
-fn no_client_by_default(copy: &Copy) -> Check {
-    let run = run(&mut copy.cargo("plain", ""))?;
-    run.expect("no client", copy.compiled_clients("plain")?.is_empty())
-}
-
-fn one_output(copy: &Copy) -> Check {
-    run(&mut copy.cargo("plain", ""))?;
-    let embedded = copy.out_dir("plain")?;
-    touch(&copy.source.join("build.rs"))?;
-    let second = run(&mut copy.cargo("plain", ""))?;
-    second.expect("a second run of build.rs", second.has_compiled())?;
-    let is_complete =
-        embedded.len() == 1 && embedded.keys().all(|path| path.ends_with("mode.json"));
-    second.expect(
-        &format!("one file, and the same again: {:?}", embedded.keys()),
-        is_complete && copy.out_dir("plain")? == embedded,
-    )
-}
-
-/// Runs the build script itself with a limit on file sizes, which kills it in the middle of writing a large file.
-fn killed_while_writing(copy: &Copy) -> Check {
-    let build = copy.dir.join("plain/debug/build");
-    let is_script = |path: &PathBuf| {
-        path.to_string_lossy().starts_with("embed-in-build-")
-            && path.ends_with("build-script-build")
     };
-    let script = files(&build)?.into_keys().find(is_script);
-    let script = build.join(script.ok_or("there is no build script")?);
-    let out_dir = copy.dir.join("out");
-    fs::create_dir_all(&out_dir)?;
-    let output = |limit: &str| {
-        let command = format!("ulimit -c 0; ulimit -f {limit}; exec \"$0\"");
-        Command::new("sh")
-            .args(["-c", &command])
-            .arg(&script)
-            .current_dir(&copy.source)
-            .env("OUT_DIR", &out_dir)
-            .output()
-    };
-    let has_succeeded = output("unlimited")?.status.success();
-    let whole = files(&out_dir)?;
-    if !has_succeeded || whole.len() != 1 {
-        return Err(format!("the script alone wrote {:?}", whole.keys()).into());
-    }
-    let large = format!(r#""by_state": {{ "{}": 1,"#, "long".repeat(100_000));
-    let large = replaced(&copy.snapshot, r#""by_state": {"#, &large)?;
-    copy.with_snapshot(Some(&large), || {
-        let has_succeeded = output("8")?.status.success();
-        let left = files(&out_dir)?;
-        if has_succeeded || left == whole {
-            return Err("it was not killed while it wrote".into());
+    for row in TABLE.lines().skip(2) {
+        report(row, copy.check(&row.replace("either  ", "snapshot")));
+        if row.contains("either  ") {
+            report(row, copy.check(&row.replace("either  ", "require ")));
         }
-        let name = Path::new("mode.json");
-        if left.get(name) != whole.get(name) {
-            return Err("mode.json is not what it was".into());
-        }
-        output("unlimited")?;
-        let names: Vec<PathBuf> = files(&out_dir)?.into_keys().collect();
-        if names != [name] {
-            return Err(format!("after the next run there are {names:?}").into());
-        }
-        Ok(())
-    })
-}
-
-fn live(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let run = run(&mut copy.cargo("live", &mode.origin()))?;
-    run.expect("live counts", run.is_live(COUNTS))?;
-    run.expect("one request", mode.targets() == [MEMBERSHIPS])?;
-    let requests = mode.requests();
-    let authorization = requests.first().and_then(|r| r.header("authorization"));
-    let start = format!("Basic {}", SECRETS[1]);
-    run.expect(
-        "the key in it",
-        authorization.is_some_and(|value| value.starts_with(&start)),
-    )?;
-    run.expect(
-        "a trace of the client, so that the check without one means something",
-        copy.compiled_clients("live")?.len() >= 3,
-    )
-}
-
-fn not_asked_again(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let build = || copy.cargo("live", &mode.origin());
-    let is_quiet = |run: &Run| run.is_live(COUNTS) && mode.connections() == 1;
-    let first = run(&mut build())?;
-    first.expect("live counts", is_quiet(&first))?;
-    let second = run(&mut build())?;
-    second.expect("no question from a second build", is_quiet(&second))?;
-    touch(&copy.source.join("src/main.rs"))?;
-    let touched = run(&mut build())?;
-    touched.expect("main.rs compiled again", touched.has_compiled())?;
-    touched.expect("no question for main.rs", is_quiet(&touched))?;
-    let other_key = run(build()
-        .env("MODE_API_TOKEN", "other")
-        .env("MODE_API_SECRET", "other"))?;
-    other_key.expect("no watch on token and secret", is_quiet(&other_key))
-}
-
-fn watched(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    mode.on("/api/beta/memberships", Reply::json(200, ROWS));
-    let build = || copy.cargo("live", &mode.origin());
-    let origin_in_capitals = mode.origin().replace("http", "HTTP");
-    for (name, value, requests) in [
-        ("MODE_EMBED", "require", 2),
-        ("MODE_WORKSPACE", "beta", 2),
-        ("MODE_BASE_URL", &origin_in_capitals, 2),
-        ("DOCS_RS", "1", 1),
-        ("CARGO_NET_OFFLINE", "true", 1),
-    ] {
-        touch(&copy.source.join("build.rs"))?;
-        let before = mode.requests().len();
-        run(&mut build())?.expect("live counts", mode.requests().len() == before + 1)?;
-        let run = run(build().env(name, value))?;
-        let is_new = run.has_compiled() && mode.requests().len() == before + requests;
-        run.expect(&format!("{name} watched"), is_new)?;
     }
-    run(&mut build())?;
-    let before = mode.requests().len();
-    for (name, count) in [("snapshot.json", 1), ("build.rs", 2)] {
-        touch(&copy.source.join(name))?;
-        let run = run(&mut build())?;
-        let is_new = run.is_live(COUNTS) && mode.requests().len() == before + count;
-        run.expect(&format!("{name} watched"), is_new)?;
-    }
-    Ok(())
+    report("a fresh --snapshot", copy.check_fresh_snapshot());
+    report("a build that is killed", copy.check_killed());
+    fs::remove_dir_all(&copy.dir)?;
+    println!("embed_check: {broken} broken promises");
+    Ok(ExitCode::from(u8::from(broken > 0)))
 }
 
-fn hostile_state(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, HOSTILE_ROWS));
-    let run = run(&mut copy.cargo("live", &mode.origin()))?;
-    run.expect(
-        "states as text, escaped for the terminal",
-        run.is_live(HOSTILE_COUNTS),
-    )
-}
-
-fn hostile_snapshot(copy: &Copy) -> Check {
-    let workspace = format!(r#""workspace": {}"#, json_text(HOSTILE));
-    let hostile = replaced(&copy.snapshot, r#""workspace": "acme""#, &workspace)?;
-    let escaped = format!("workspace: {}\n", HOSTILE.escape_debug());
-    copy.with_snapshot(Some(&hostile), || {
-        let plain = run(&mut copy.cargo("plain", ""))?;
-        plain.expect("its workspace, escaped", plain.stdout.contains(&escaped))?;
-        let fallback = run(copy.cargo("live", "").env_remove("MODE_WORKSPACE"))?;
-        fallback.expect_warning("MODE_WORKSPACE")?;
-        fallback.expect("its workspace, escaped", fallback.stdout.contains(&escaped))?;
-        run(&mut copy.cargo("live", &refusing()?))?.expect_failure(&format!("of {HOSTILE:?}"))
-    })
-}
-
-fn fresh_snapshot(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, HOSTILE_ROWS));
-    // Also the first one, if there is none yet.
-    copy.with_snapshot(None, || {
-        let path = copy.source.join("snapshot.json");
-        let new = copy.source.join("snapshot.new");
-        let printed = run(copy
-            .cargo("live", &mode.origin())
-            .args(["--", "--snapshot"])
-            .stdout(File::create(&new)?))?;
-        printed.expect("a fresh snapshot", printed.code == Some(0))?;
-        fs::rename(new, &path)?;
-        let is_plain = |c: char| c == '\n' || c == ' ' || c.is_ascii_graphic();
-        let snapshot = fs::read_to_string(&path)?;
-        printed.expect("plain ASCII", snapshot.chars().all(is_plain))?;
-        let embedded = run(&mut copy.cargo("plain", ""))?;
-        let start = "source: snapshot\nfetched: 0 days ago";
-        embedded.expect("its age", embedded.stdout.starts_with(start))?;
-        embedded.expect("its counts", embedded.stdout.ends_with(HOSTILE_COUNTS))
-    })
-}
-
-fn no_old_snapshot(copy: &Copy) -> Check {
-    let mut refused = copy.cargo("live", &refusing()?);
-    for cargo in [&mut copy.cargo("plain", ""), &mut refused] {
-        let run = run(cargo.args(["--", "--snapshot"]))?;
-        let is_refused = run.code == Some(1) && run.stdout.is_empty();
-        run.expect("exit code 1 and no output", is_refused)?;
-        run.expect("what it takes", run.stderr.contains("--features live"))?;
-    }
-    Ok(())
-}
-
-fn asked_again(copy: &Copy) -> Check {
-    let mode = FakeMode::start();
-    let down = Reply::error(403, "forbidden", "not now");
-    let replies = [
-        down.clone(),
-        down.clone(),
-        Reply::json(200, ROWS),
-        down,
-        Reply::json(200, ROWS),
-    ];
-    mode.script(MEMBERSHIPS, replies);
-    let build = || copy.cargo("live", &mode.origin());
-    for _ in 0..2 {
-        run(&mut build())?.expect_fallback("403 forbidden: not now")?;
-    }
-    let third = run(&mut build())?;
-    let is_answered = third.is_live(COUNTS) && mode.requests().len() == 3;
-    third.expect("an answer to the third build", is_answered)?;
-    third.expect("no warning any more", !third.stderr.contains("warning"))?;
-
-    let required = || run(build().env("MODE_EMBED", "require"));
-    required()?.expect_failure("403 forbidden: not now")?;
-    let fifth = required()?;
-    fifth.expect("an answer after the failure", fifth.is_live(COUNTS))
-}
-
-fn announced_wait(copy: &Copy) -> Check {
-    let mode = FakeMode::start();
-    let busy = Reply::error(503, "busy", HOSTILE).header("Retry-After", "2");
-    mode.script(MEMBERSHIPS, [busy, Reply::json(200, ROWS)]);
-    let run = run(&mut copy.cargo("live", &mode.origin()))?;
-    let has_waited = run.is_live(COUNTS) && run.took > Duration::from_secs(2);
-    run.expect("an answer after the wait", has_waited)?;
-    let start = "warning: embed-in-build@0.0.0: asking again in 2.0s: GET ";
-    run.expect("the wait announced", run.stderr.contains(start))
-}
-
-fn unknown_policy(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let build = |policy| run(copy.cargo("live", &mode.origin()).env("MODE_EMBED", policy));
-    for unknown in ["never\n", "Require", HOSTILE] {
-        build(unknown)?.expect_failure(&format!("MODE_EMBED is {unknown:?}"))?;
-    }
-    let empty = build("")?;
-    empty.expect("live counts", empty.is_live(COUNTS))
-}
-
-fn other_workspace(copy: &Copy) -> Check {
-    let mode = FakeMode::start();
-    mode.on("/api/beta/memberships", Reply::json(200, ROWS));
-    let mut cargo = copy.cargo("live", &mode.origin());
-    let run = run(cargo.env("MODE_WORKSPACE", "beta"))?;
-    run.expect(
-        "live counts",
-        run.is_live("workspace: beta\nmembers: 4, active: 2\n"),
-    )
-}
-
-fn no_workspace(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let build = |policy| {
-        let mut cargo = copy.cargo("live", &mode.origin());
-        run(cargo.env("MODE_EMBED", policy).env_remove("MODE_WORKSPACE"))
-    };
-    build("refresh")?.expect_fallback("MODE_WORKSPACE is not set")?;
-    let required = build("require")?;
-    required.expect_failure("MODE_WORKSPACE is not set")?;
-    required.expect("0 connections", mode.connections() == 0)
-}
-
-fn no_credentials(copy: &Copy) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let build = |policy| {
-        let mut cargo = copy.cargo("live", &mode.origin());
-        run(cargo
-            .env_remove("MODE_API_TOKEN")
-            .env("MODE_API_SECRET", "")
-            .env("MODE_EMBED", policy))
-    };
-    for name in ["MODE_API_TOKEN", "MODE_API_SECRET"] {
-        build("refresh")?.expect_fallback(name)?;
-        build("require")?.expect_failure(name)?;
-    }
-    let last = build("require")?;
-    last.expect("0 connections", mode.connections() == 0)
-}
-
-fn no_network(copy: &Copy, name: &str, value: &str) -> Check {
-    let mode = answering(Reply::json(200, ROWS));
-    let build = |policy| {
-        let mut cargo = copy.cargo("live", &mode.origin());
-        run(cargo.env(name, value).env("MODE_EMBED", policy))
-    };
-    build("refresh")?.expect_fallback(name)?;
-    let required = build("require")?;
-    required.expect_failure(name)?;
-    required.expect("0 connections", mode.connections() == 0)
-}
-
-/// With `refresh`, each of these is a warning; with `require`, it is an error.
-fn troubles() -> impl Iterator<Item = Promise> {
-    let refusal = format!("no key {SECRET} here\n{HOSTILE}");
-    let refusal = Reply::error(401, "unauthorized", &refusal);
-    let refused = "401 unauthorized: no key [redacted] here";
-    let busy = Reply::error(429, "busy", "too many").header("Retry-After", "60");
-    let out_of_order = Reply::error(500, "oops", "out of order");
-    let sign_in = Reply::bytes(200, "text/html", "<html>");
-    // The text of these errors is up to the library.
-    let any = "GET /api/acme/memberships: ";
-    let cases = [
-        ("500", Some(out_of_order), "500 oops: out of order", 2),
-        ("401 with a hostile text", Some(refusal), refused, 1),
-        ("429 for a minute", Some(busy), "429 busy: too many", 1),
-        ("a sign-in page", Some(sign_in), any, 1),
-        ("silence", Some(Reply::silence()), any, 1),
-        ("a refused port", None, "refused", 0),
-    ];
-    cases.into_iter().map(|(name, reply, reason, requests)| {
-        let promise = format!("{name}: the snapshot and a warning, or an error if required");
-        let check = move |copy: &Copy| {
-            let mode = FakeMode::start();
-            let origin = match &reply {
-                Some(reply) => mode.on(MEMBERSHIPS, reply.clone()).origin(),
-                None => refusing()?,
-            };
-            let fallback = run(&mut copy.cargo("live", &origin))?;
-            fallback.expect_fallback(reason)?;
-            let is_soon = fallback.took < Duration::from_secs(20);
-            fallback.expect("an end within 20 s", is_soon)?;
-            let is_few = mode.requests().len() == requests;
-            fallback.expect(&format!("{requests} requests"), is_few)?;
-            if name == "silence" {
-                return Ok(()); // Another 15 s would reveal nothing new.
-            }
-            run(copy.cargo("live", &origin).env("MODE_EMBED", "require"))?.expect_failure(reason)
-        };
-        (promise, Box::new(check) as _)
-    })
-}
-
-/// The snapshot of one workspace does not stand in for that of another.
-fn foreign_snapshots() -> impl Iterator<Item = Promise> {
-    let cases = [
-        ("beta", "", "403 forbidden: not now"),
-        ("Acme", "", "403 forbidden: not now"),
-        ("beta", "DOCS_RS", "DOCS_RS"),
-        (HOSTILE, "", "workspace"),
-    ];
-    cases.into_iter().map(|(asked, variable, reason)| {
-        let promise = format!("no snapshot of acme in place of {asked:?}: {reason}");
-        let check = move |copy: &Copy| {
-            let mode = FakeMode::start();
-            let route = format!("/api/{asked}/memberships");
-            mode.on(&route, Reply::error(403, "forbidden", "not now"));
-            let mut cargo = copy.cargo("live", &mode.origin());
-            cargo.env("MODE_WORKSPACE", asked);
-            if !variable.is_empty() {
-                cargo.env(variable, "1");
-            }
-            let refresh = run(&mut cargo)?;
-            refresh.expect_failure(&format!(r#"is of "acme", not of {asked:?} (commit one of"#))?;
-            refresh.expect_failure(reason)?;
-            run(cargo.env("MODE_EMBED", "require"))?.expect_failure(reason)
-        };
-        (promise, Box::new(check) as _)
-    })
-}
-
-/// Each build that needs the snapshot fails with an error that says how to get it back.
-fn broken_snapshots() -> impl Iterator<Item = Promise> {
-    let missing: Edit = |_| Ok(None);
-    let empty: Edit = |_| Ok(Some(String::new()));
-    let other_shape: Edit = |_| Ok(Some("{}".into()));
-    let no_total: Edit = |good| replaced(good, r#""total": 120,"#, "").map(Some);
-    let negative: Edit = |good| replaced(good, r#""banned": 6"#, r#""banned": -6"#).map(Some);
-    let hostile: Edit = |good| {
-        let total = format!(r#""total": {}"#, json_text(HOSTILE));
-        replaced(good, r#""total": 120"#, &total).map(Some)
-    };
-    let cases = [
-        ("missing", missing, "No such file"),
-        ("empty", empty, "EOF"),
-        ("of another shape", other_shape, "workspace"),
-        ("missing its total", no_total, "total"),
-        ("wrong by a negative number", negative, "-6"),
-        ("hostile where a number belongs", hostile, "injected"),
-    ];
-    cases.into_iter().map(|(name, edit, reason)| {
-        let promise = format!("a snapshot that is {name}: an error that names `git checkout`");
-        let check = move |copy: &Copy| {
-            let mode = answering(Reply::error(403, "forbidden", "not now"));
-            copy.with_snapshot(edit(&copy.snapshot)?.as_deref(), || {
-                for (target, start) in [("plain", ""), ("live", "403 forbidden: not now")] {
-                    let run = run(&mut copy.cargo(target, &mode.origin()))?;
-                    for part in [start, reason, "`git checkout snapshot.json`"] {
-                        run.expect_failure(part)?;
-                    }
-                }
-                Ok(())
-            })
-        };
-        (promise, Box::new(check) as _)
-    })
-}
-
-fn no_secret_on_disk(copy: &Copy) -> Check {
-    let refusal = Reply::error(401, "unauthorized", &format!("no {SECRET} here"));
-    let mut clean = Files::new();
-    // Scan after each build, because the next one overwrites what cargo kept.
-    for reply in [Reply::json(200, ROWS), refusal] {
-        let mode = answering(reply);
-        let run = run(&mut copy.cargo("live", &mode.origin()))?;
-        let is_built = run.code == Some(0) && mode.connections() == 1;
-        run.expect("a build with a key", is_built)?;
-        let files = files(&copy.dir)?;
-        for (path, content) in &files {
-            if clean.get(path) == Some(content) {
-                continue;
-            }
-            if let Some(secret) = secret_in(&String::from_utf8_lossy(content)) {
-                return Err(format!("{} contains {secret}", path.display()).into());
-            }
-        }
-        clean = files;
-    }
-    Ok(())
-}
-
-fn clean_source(copy: &Copy) -> Check {
-    let files = files(&copy.source)?;
-    if files == copy.files {
-        Ok(())
-    } else {
-        Err(format!("there are now {:?}, or one has changed", files.keys()).into())
+fn replies(name: &str) -> Vec<Reply> {
+    let good = Reply::json(200, ROWS);
+    let busy = |status, wait| Reply::error(status, "busy", HOSTILE).header("Retry-After", wait);
+    let unauthorized = format!("no {SECRET} here\n{HOSTILE}");
+    match name {
+        "good" => vec![good],
+        "hostile state" => vec![Reply::json(200, format!(r#"[{{"state":{HOSTILE_JSON}}}]"#))],
+        "page" => vec![Reply::bytes(200, "text/html", "<html>")],
+        "hostile 401" => vec![Reply::error(401, "unauthorized", &unauthorized)],
+        "403" => vec![Reply::error(403, "forbidden", "not now")],
+        "429" => vec![busy(429, "60")],
+        "500" => vec![Reply::error(500, "oops", "out of order")],
+        "503, then good" => vec![busy(503, "2"), good],
+        "silence" => vec![Reply::silence()],
+        _ => unreachable!("{name}"),
     }
 }
 
-/// The crate, copied to `source`, with a target directory for each set of features next to it.
+/// What the table calls by this name, made from a good snapshot.
+fn snapshot(good: &str, name: &str) -> Option<String> {
+    match name {
+        "" => Some(good.into()),
+        "none" => None,
+        "empty" => Some(String::new()),
+        "no total" => Some(good.replace(r#""total": 120,"#, "")),
+        "negative" => Some(good.replace(": 6", ": -6")),
+        "hostile number" => Some(good.replace("120", HOSTILE_JSON)),
+        "hostile" => Some(good.replace(r#""acme""#, HOSTILE_JSON)),
+        "long" => Some(good.replace("acme", &"long".repeat(100_000))),
+        _ => unreachable!("{name}"),
+    }
+}
+
+fn ensure(holds: bool, otherwise: &str) -> Check {
+    if holds { Ok(()) } else { Err(otherwise.into()) }
+}
+
+/// The crate, copied to `dir/crate`, and what is built from it.
 struct Copy {
     dir: PathBuf,
-    source: PathBuf,
-    files: Files,
     /// The committed snapshot, but three days old.
-    snapshot: String,
+    good: String,
+    mode: FakeMode,
 }
 
 impl Copy {
-    fn make(dir: &Path) -> Check<Copy> {
-        let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest_dir.join("../..").canonicalize()?;
-        let original = root.join("examples/embed-in-build");
-        let mut fetch = Command::new(cargo());
-        fetch.args(["fetch", "--locked", "--manifest-path"]);
-        let fetched = run(fetch.arg(original.join("Cargo.toml")))?;
-        fetched.expect("a lock file that fits", fetched.code == Some(0))?;
-
+    fn make() -> Check<Self> {
+        let dir = env::temp_dir().join(format!("embed-check-{}", process::id()));
         let source = dir.join("crate");
         fs::create_dir_all(source.join("src"))?;
-        for name in ["Cargo.lock", "build.rs", "src/counts.rs", "src/main.rs"] {
-            fs::copy(original.join(name), source.join(name))?;
+        let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))?;
+        for name in SOURCES.split(' ') {
+            let text = fs::read_to_string(root.join("examples/embed-in-build").join(name))?;
+            let text = text.replace(r#"path = "../..""#, &format!("path = {root:?}"));
+            fs::write(source.join(name), text)?;
         }
-        let manifest = fs::read_to_string(original.join("Cargo.toml"))?;
-        let manifest = replaced(&manifest, r#"path = "../..""#, &format!("path = {root:?}"))?;
-        fs::write(source.join("Cargo.toml"), manifest)?;
-        let snapshot = aged_3_days(&fs::read_to_string(original.join("snapshot.json"))?)?;
-        fs::write(source.join("snapshot.json"), &snapshot)?;
-        Ok(Copy {
-            dir: dir.to_owned(),
-            files: files(&source)?,
-            source,
-            snapshot,
-        })
+        let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let three_days_ago = (now - 3 * 24 * 60 * 60 - 60).to_string();
+        let good = include_str!("snapshot.json").replace("1793491200", &three_days_ago);
+        let mode = FakeMode::start();
+        Ok(Self { dir, good, mode })
     }
 
-    /// Runs a check with this text as snapshot.json, or without the file.
-    fn with_snapshot(&self, text: Option<&str>, check: impl FnOnce() -> Check) -> Check {
-        let path = self.source.join("snapshot.json");
-        match text {
-            Some(text) => fs::write(&path, text)?,
-            None => fs::remove_file(&path)?,
-        }
-        let outcome = check();
-        fs::write(&path, &self.snapshot)?;
-        outcome
-    }
-
-    /// `cargo run`, with the feature for the target "live" and without it for "plain". It runs with `--offline`,
-    /// which a build script cannot see, with a key, and without anything in the caller's environment that would
-    /// matter.
-    fn cargo(&self, target: &str, base_url: &str) -> Command {
-        let mut cargo = Command::new(cargo());
-        cargo.args(["run", "--locked", "--offline"]);
-        if target == "live" {
+    /// `cargo run`, with a key, and whatever the caller's environment says.
+    fn cargo(&self, build: &str) -> Command {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args(["run", "--locked"]);
+        if build.starts_with("live") {
             cargo.args(["--features", "live"]);
+        }
+        if build.ends_with("--snapshot") {
+            cargo.args(["--", "--snapshot"]);
         }
         for name in ["MODE_EMBED", "DOCS_RS", "CARGO_NET_OFFLINE"] {
             cargo.env_remove(name);
         }
-        cargo.env_remove("NO_PROXY").env_remove("no_proxy");
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            cargo.env(name, "http://127.0.0.1:1");
-            cargo.env(name.to_lowercase(), "http://127.0.0.1:1");
-        }
         cargo
-            .current_dir(&self.source)
-            .env("CARGO_TARGET_DIR", self.dir.join(target))
+            .current_dir(self.dir.join("crate"))
+            .env("CARGO_TARGET_DIR", self.dir.join("target"))
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_PROFILE_DEV_DEBUG", "0") // There is less to compile and to search.
             .env("MODE_WORKSPACE", "acme")
-            .env("MODE_API_TOKEN", TOKEN)
+            .env("MODE_API_TOKEN", "only-a-test-token")
             .env("MODE_API_SECRET", SECRET)
-            .env("MODE_BASE_URL", base_url);
+            .env("MODE_BASE_URL", self.mode.origin());
         cargo
     }
 
-    fn out_dir(&self, target: &str) -> io::Result<Files> {
-        let mut files = files(&self.dir.join(target).join("debug/build"))?;
-        files.retain(|path, _| {
-            let path = path.to_string_lossy();
-            path.starts_with("embed-in-build-") && path.contains("/out/")
-        });
-        Ok(files)
-    }
-
-    fn compiled_clients(&self, target: &str) -> io::Result<Vec<PathBuf>> {
-        let is_client = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let mut libraries = ["libring-", "libureq-", "libmode_analytics-"].iter();
-            libraries.any(|library| name.starts_with(library))
+    /// Builds and runs as the row says. Checks what comes of it, and what must hold for every build.
+    fn check(&self, row: &str) -> Check {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, build, json, variables, sent, requests, outcome, says] = cells[..] else {
+            return Err("not a row".into());
         };
-        let files = files(&self.dir.join(target))?;
-        Ok(files.into_keys().filter(is_client).collect())
-    }
-}
-
-/// The result of running cargo, and the command.
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-    took: Duration,
-}
-
-/// Runs cargo, and checks what must hold for every run.
-fn run(command: &mut Command) -> Check<Run> {
-    let start = Instant::now();
-    let output = command.output()?;
-    let run = Run {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout)?,
-        stderr: String::from_utf8(output.stderr)?,
-        took: start.elapsed(),
-    };
-    run.expect("no panic", !run.stderr.contains("panicked"))?;
-    for text in [&run.stdout, &run.stderr] {
-        run.expect("no secret", secret_in(text).is_none())?;
-        let is_active = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
-        run.expect("nothing that moves a cursor", !text.contains(is_active))?;
-        let has_injected = text.lines().any(|line| line.contains(": injected"));
-        run.expect("no instruction from outside", !has_injected)?;
-    }
-    Ok(run)
-}
-
-impl Run {
-    fn expect(&self, what: &str, holds: bool) -> Check {
-        if holds {
-            return Ok(());
+        self.write_snapshot(snapshot(&self.good, json))?;
+        let (_, touched) = build.split_once(' ').unwrap_or((build, "build.rs"));
+        if touched.contains('.') {
+            let path = self.dir.join("crate").join(touched);
+            let file = fs::File::options().append(true).open(path)?;
+            file.set_modified(SystemTime::now())?;
         }
-        let Run {
-            code,
-            stdout,
-            stderr,
-            took,
-        } = self;
-        let text =
-            format!("expected: {what}\nexit code {code:?} after {took:?}\n{stderr}\n{stdout}");
-        Err(text.into())
+        for workspace in ["acme", "Acme", "beta"] {
+            self.mode
+                .script(&format!("/api/{workspace}/memberships"), replies(sent));
+        }
+        let mut cargo = self.cargo(build);
+        if outcome == "require" {
+            cargo.env("MODE_EMBED", "require");
+        }
+        for variable in variables.split_whitespace() {
+            match variable.split_once('=') {
+                None => cargo.env_remove(variable),
+                Some((name, "HOSTILE")) => cargo.env(name, HOSTILE),
+                Some((name, "CLOSED")) => cargo.env(name, FakeMode::start().origin()),
+                Some((name, "CAPITALS")) => cargo.env(name, self.mode.origin().to_uppercase()),
+                Some((name, value)) => cargo.env(name, value),
+            };
+        }
+        let (start, before) = (SystemTime::now(), self.mode.requests().len());
+        let sources = files(&self.dir.join("crate"))?;
+        let output = cargo.output()?;
+        let is_slow = start.elapsed()? > Duration::from_secs(25);
+        let stdout = String::from_utf8(output.stdout)?;
+        let stderr = String::from_utf8(output.stderr)?;
+
+        let hostile = &*HOSTILE.escape_debug().to_string();
+        let (code, source, counts, line) = match outcome {
+            "live" if sent == "hostile state" => (0, "live\nfetched: 0", hostile, "warning: "),
+            "live" => (0, "live\nfetched: 0", COUNTS, "warning: "),
+            "snapshot" => (0, "snapshot\nfetched: 3", SNAPSHOT_COUNTS, FALLBACK),
+            "hostile" => (0, "snapshot\nfetched: 3", hostile, FALLBACK),
+            "refusal" => (1, "", "", "this build embeds the old snapshot"),
+            _ => (101, "", "", "error: embed-in-build@0.0.0: "),
+        };
+        let line = if says.is_empty() { "warning: " } else { line };
+        let says = says.replace("HOSTILE", &format!("{HOSTILE:?}"));
+        let says_it = |text: &&str| says.split(" … ").all(|part| text.contains(part));
+        let lines = stderr.lines().filter(|text| text.starts_with(line));
+        let told = lines.filter(says_it).count();
+        let received = &self.mode.requests()[before..];
+        let has_key = |it: &Request| it.header("authorization") == Some(AUTHORIZATION);
+        let is_built = stderr.contains("Compiling embed-in-build");
+        let text = stdout.clone() + &stderr;
+        let has_secret = |text: &str| SECRETS.iter().any(|secret| text.contains(secret));
+        let is_active = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        let mut faults = vec![
+            ("exit code", output.status.code() != Some(code)),
+            ("source", !stdout.contains(source)),
+            ("counts", !stdout.contains(counts)),
+            ("output", stdout.is_empty() != source.is_empty()),
+            ("text", told != usize::from(!says.is_empty())),
+            ("requests", received.len().to_string() != requests),
+            ("key", !received.iter().all(has_key)),
+            ("build script", touched.contains('.') && !is_built),
+            ("time", is_slow && sent == "silence"),
+            ("HTTP client", build == "plain" && stderr.contains(" ureq ")),
+            ("panic", text.contains("panicked")),
+            ("source tree", files(&self.dir.join("crate"))? != sources),
+            ("secret", has_secret(&text)),
+            ("terminal", text.contains(is_active)),
+            ("injection", text.contains(": injected")),
+        ];
+        for file in files(&self.dir)? {
+            // The next build overwrites what cargo keeps of this one.
+            let is_new = file.metadata()?.modified()? >= start;
+            let has_secret = is_new && has_secret(&String::from_utf8_lossy(&fs::read(&file)?));
+            faults.push(("secret on disk", has_secret));
+        }
+        faults.retain(|(_, is_fault)| *is_fault);
+        ensure(faults.is_empty(), &format!("{faults:?} {text}"))
     }
 
-    fn has_compiled(&self) -> bool {
-        self.stderr.contains("Compiling embed-in-build")
+    /// Writes the file only if it changes, because cargo watches it.
+    fn write_snapshot(&self, text: Option<String>) -> io::Result<()> {
+        let path = self.dir.join("crate/snapshot.json");
+        let old = fs::read_to_string(&path).ok();
+        match text {
+            _ if old == text => Ok(()),
+            Some(text) => fs::write(path, text),
+            None => fs::remove_file(path),
+        }
     }
 
-    fn is_live(&self, counts: &str) -> bool {
-        let start = "source: live\nfetched: 0 days ago";
-        self.code == Some(0) && self.stdout.starts_with(start) && self.stdout.contains(counts)
+    fn check_fresh_snapshot(&self) -> Check {
+        self.write_snapshot(None)?; // It may be the first one.
+        let target = "/api/acme/memberships";
+        self.mode.script(target, replies("hostile state"));
+        let text = String::from_utf8(self.cargo("live --snapshot").output()?.stdout)?;
+        let is_plain = text.chars().all(|c| c == '\n' || matches!(c, ' '..='~'));
+        self.write_snapshot(Some(text))?;
+        let embedded = String::from_utf8(self.cargo("plain").output()?.stdout)?;
+        let is_hostile = embedded.contains(&HOSTILE.escape_debug().to_string());
+        let is_fresh = embedded.starts_with("source: snapshot\nfetched: 0 days ago");
+        ensure(is_plain && is_fresh && is_hostile, &embedded)
     }
 
-    fn is_snapshot(&self) -> bool {
-        let start = "source: snapshot\nfetched: 3 days ago";
-        self.code == Some(0)
-            && self.stdout.starts_with(start)
-            && self.stdout.ends_with(SNAPSHOT_COUNTS)
-    }
-
-    fn expect_fallback(&self, reason: &str) -> Check {
-        self.expect_warning(reason)?;
-        self.expect("the snapshot", self.is_snapshot())
-    }
-
-    fn expect_warning(&self, reason: &str) -> Check {
-        let text = "warning: embed-in-build@0.0.0: using the snapshot of 3 days ago instead of live counts: ";
-        self.expect_line(text, reason)
-    }
-
-    fn expect_failure(&self, reason: &str) -> Check {
-        self.expect_line("error: embed-in-build@0.0.0: ", reason)?;
-        self.expect("exit code 101", self.code == Some(101))
-    }
-
-    /// Expects exactly one line with this start, which must give the reason.
-    fn expect_line(&self, start: &str, reason: &str) -> Check {
-        let lines = self.stderr.lines();
-        let texts: Vec<&str> = lines.filter_map(|line| line.strip_prefix(start)).collect();
-        let is_one = matches!(texts[..], [text] if text.contains(reason));
-        self.expect(&format!("one {start:?} with {reason:?}"), is_one)
+    /// Runs the build script itself with a limit on file sizes, which kills it in the middle of a large file.
+    fn check_killed(&self) -> Check {
+        let embedded = self.dir.join("mode.json");
+        fs::write(&embedded, "whole")?;
+        self.write_snapshot(snapshot(&self.good, "long"))?;
+        let script = "../target/debug/build/embed-in-build-*/build-script-build";
+        let limited = format!("ulimit -c 0; ulimit -f 8; for it in {script}; do exec $it; done");
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &limited])
+            .current_dir(self.dir.join("crate"));
+        shell.env("OUT_DIR", &self.dir).env("DOCS_RS", "1");
+        ensure(shell.status()?.code().is_none(), "it was not killed")?;
+        ensure(fs::read(embedded)? == b"whole", "the earlier file is lost")
     }
 }
 
-fn cargo() -> OsString {
-    env::var_os("CARGO").unwrap_or("cargo".into())
-}
-
-fn answering(reply: Reply) -> FakeMode {
-    let mode = FakeMode::start();
-    mode.on(MEMBERSHIPS, reply);
-    mode
-}
-
-/// An origin where nobody listens.
-fn refusing() -> io::Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(format!("http://{}", listener.local_addr()?))
-}
-
-fn secret_in(text: &str) -> Option<&'static str> {
-    SECRETS.into_iter().find(|secret| text.contains(secret))
-}
-
-fn json_text(text: &str) -> String {
-    let escape = |unit: u16| format!("\\u{unit:04x}");
-    format!(
-        "\"{}\"",
-        text.encode_utf16().map(escape).collect::<String>()
-    )
-}
-
-fn replaced(text: &str, from: &str, to: &str) -> Check<String> {
-    match text.matches(from).count() {
-        1 => Ok(text.replace(from, to)),
-        count => Err(format!("{from} is there {count} times, not once").into()),
-    }
-}
-
-/// The snapshot as if it had been fetched three days ago.
-fn aged_3_days(snapshot: &str) -> Check<String> {
-    let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
-    let name = r#""fetched_at": "#;
-    let old = snapshot
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(name))
-        .ok_or("no fetched_at")?;
-    let new = format!("{},", now - 3 * 24 * 60 * 60 - 60);
-    replaced(snapshot, old, &new)
-}
-
-fn touch(path: &Path) -> io::Result<()> {
-    let file = File::options().append(true).open(path)?;
-    file.set_modified(SystemTime::now())
-}
-
-/// Every file below `dir`.
-fn files(dir: &Path) -> io::Result<Files> {
-    let mut found = Files::new();
-    let mut directories = vec![dir.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                directories.push(path);
-            } else {
-                let name = path.strip_prefix(dir).unwrap_or(&path);
-                found.insert(name.to_owned(), fs::read(&path)?);
-            }
+/// Every file below a folder.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
         }
     }
     Ok(found)

@@ -2,11 +2,12 @@
 
 use mode_analytics::{Client, ErrorKind, Result};
 
-/// Returns how many seats of a workspace are taken: 0 if there is no such workspace.
-pub fn taken_seats(client: &Client, workspace: &str) -> Result<usize> {
+/// Returns how many seats of a workspace are taken, or `None` if there is no such workspace.
+pub fn taken_seats(client: &Client, workspace: &str) -> Result<Option<usize>> {
     match client.membership_counts(workspace) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        counts => Ok(counts?.active),
+        Ok(counts) => Ok(Some(counts.active)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -28,17 +29,17 @@ mod tests {
             .mock("GET", "/api/acme/memberships")
             .with_body(r#"[{"state": "active"}, {"state": "invited"}]"#)
             .create();
-        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), 1);
+        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), Some(1));
     }
 
     #[test]
-    fn a_workspace_that_is_not_there_takes_none() {
+    fn a_missing_workspace_is_not_one_without_seats() {
         // The mock server answers unknown requests with 501, so define both routes.
         let mut server = mockito::Server::new();
         for path in ["/api/acme/memberships", "/api/acme/memberships/lite"] {
             server.mock("GET", path).with_status(404).create();
         }
-        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), 0);
+        assert_eq!(taken_seats(&client(&server), "acme").unwrap(), None);
     }
 
     #[test]

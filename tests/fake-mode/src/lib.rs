@@ -1,7 +1,7 @@
 //! A scripted Mode on `127.0.0.1`, for tests, demos and benches of a client.
 //!
 //! * [`FakeMode`] is the server: it answers by script and records what it was asked.
-//! * [`Reply`] is one answer, well-behaved or not: cut, dripped, chunked, reset, never sent.
+//! * [`Reply`] is one response, well-behaved or not: cut, dripped, chunked, reset, never sent.
 //! * [`Request`] is one request, as it came.
 //! * [`Workspace`] is a whole workspace of made-up people, served in one call.
 //!

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One answer. A clone shares the body.
+/// One response. A clone shares the body.
 ///
 /// The connection is kept open afterwards, unless a method says otherwise.
 #[derive(Clone, Debug)]
@@ -47,12 +47,12 @@ pub enum Framing {
 }
 
 impl Reply {
-    /// A HAL answer.
+    /// A HAL response.
     pub fn json(status: u16, body: impl Into<String>) -> Reply {
         Reply::bytes(status, "application/hal+json", body.into())
     }
 
-    /// An answer of any content type.
+    /// A response of any content type.
     pub fn bytes(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
         Reply::new(Kind::Answer { status }, body.into()).header("Content-Type", content_type)
     }
@@ -63,7 +63,7 @@ impl Reply {
         Reply::json(status, format!(r#"{{"id":{id},"message":{message}}}"#))
     }
 
-    /// These bytes in place of an HTTP answer; then closes.
+    /// These bytes in place of an HTTP response; then closes.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
         Reply::new(Kind::Raw, bytes.into()).framing(Framing::UntilClose)
     }
@@ -121,7 +121,7 @@ impl Reply {
         self
     }
 
-    /// Sends the whole answer as if the connection stayed open; then closes.
+    /// Sends the whole response as if the connection stayed open; then closes.
     pub fn then_close(mut self) -> Reply {
         self.then_close = true;
         self
@@ -136,6 +136,14 @@ impl Reply {
         assert!(!self.body.is_empty(), "an empty body cannot be repeated");
         self.endless = true;
         self
+    }
+
+    /// The status, if this is an HTTP response.
+    pub fn status(&self) -> Option<u16> {
+        match self.kind {
+            Kind::Answer { status } => Some(status),
+            _ => None,
+        }
     }
 
     fn new(kind: Kind, body: Vec<u8>) -> Reply {
@@ -153,9 +161,9 @@ impl Reply {
         }
     }
 
-    /// Status line and headers; empty unless this is an HTTP answer.
+    /// Status line and headers; empty unless this is an HTTP response.
     pub(crate) fn head(&self) -> String {
-        let Kind::Answer { status } = self.kind else {
+        let Some(status) = self.status() else {
             return String::new();
         };
         let mut head = format!("HTTP/1.1 {status} \r\n");

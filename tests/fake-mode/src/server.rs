@@ -16,6 +16,7 @@ use crate::request::Request;
 const IDLE: Duration = Duration::from_secs(60);
 
 type Route = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
+type Observer = Arc<dyn Fn(&Request, &Reply) + Send + Sync>;
 
 /// A running stand-in for Mode on `127.0.0.1`. It stops when dropped.
 ///
@@ -99,6 +100,12 @@ impl FakeMode {
         self
     }
 
+    /// Calls `f` with every request and its reply, before the reply is sent.
+    pub fn on_reply(&self, f: impl Fn(&Request, &Reply) + Send + Sync + 'static) -> &Self {
+        self.shared.state().observer = Some(Arc::new(f));
+        self
+    }
+
     /// Every request so far, in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
@@ -160,6 +167,7 @@ pub(crate) struct Shared {
 struct State {
     stopped: bool,
     routes: HashMap<String, Route>,
+    observer: Option<Observer>,
     requests: Vec<Request>,
     /// One for each connection so far. Weak: its own thread alone decides when a socket closes.
     sockets: Vec<Weak<TcpStream>>,
@@ -200,11 +208,16 @@ impl Shared {
             .get(&request.target)
             .or_else(|| routes.get(request.path()))
             .cloned();
+        let observer = state.observer.clone();
         drop(state);
-        match route {
+        let reply = match route {
             Some(route) => route(&request),
             None => Reply::error(404, "not_found", "There is nothing at this address"),
+        };
+        if let Some(observer) = observer {
+            observer(&request, &reply);
         }
+        reply
     }
 
     /// Waits. An error means that the server has stopped, then or before.

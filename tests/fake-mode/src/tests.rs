@@ -185,3 +185,32 @@ fn only_the_right_authorization_is_let_in() {
     let statuses = cases.map(|(workspace, header, _)| status(workspace.clone(), header));
     assert_eq!(statuses, cases.map(|(_, _, status)| status));
 }
+
+#[test]
+fn an_observer_sees_every_reply() {
+    let server = FakeMode::start();
+    Workspace::new("acme", 1).serve(&server);
+    let (sender, seen) = std::sync::mpsc::channel();
+    server.on_reply(move |request, reply| {
+        let _ = sender.send((request.target.clone(), reply.status()));
+    });
+    server.on("/reset", Reply::close());
+    for target in ["/api/acme", "/api/acme/groups?page=2", "/other", "/reset"] {
+        let mut client = connect(&server);
+        let head = format!(
+            "GET {target} HTTP/1.1\r\nAuthorization: Basic any\r\nConnection: close\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+    }
+    let expected = [
+        ("/api/acme", Some(200)),
+        ("/api/acme/groups?page=2", Some(200)),
+        ("/other", Some(404)),
+        ("/reset", None),
+    ];
+    assert_eq!(
+        seen.try_iter().collect::<Vec<_>>(),
+        expected.map(|(target, status)| (target.to_owned(), status))
+    );
+}

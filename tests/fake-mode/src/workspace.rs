@@ -84,7 +84,8 @@ impl Workspace {
     /// Makes `server` answer as this workspace does to one of its workspace keys.
     ///
     /// The account route refuses such a key, as Mode does. The verify route links to the key's record, which links to
-    /// the user object of the first member. Without the right `Authorization` header, every route answers 401.
+    /// the user object of the first member. The workspace has groups on two pages, and links to its listings, of which
+    /// `all_memberships` leads to a made-up route. Without the right `Authorization` header, every route answers 401.
     pub fn serve(&self, server: &FakeMode) {
         let workspace = &self.name;
         let member = Member::new(1);
@@ -99,6 +100,8 @@ impl Workspace {
 
         let memberships = format!("/api/{workspace}/memberships");
         let lite = format!("{memberships}/lite");
+        let groups = format!("/api/{workspace}/groups");
+        let more_groups = format!("{groups}?page=2");
         for (target, reply) in [
             ("/api/account", Reply::error(400, "bad_request", refusal)),
             ("/api/verify", Reply::json(200, verification)),
@@ -106,6 +109,12 @@ impl Workspace {
             (&member.path, Reply::json(200, member.user())),
             (&memberships, Reply::json(200, self.memberships_json())),
             (&lite, Reply::json(200, self.lite_json())),
+            (
+                &format!("/api/{workspace}"),
+                Reply::json(200, self.record()),
+            ),
+            (&groups, Reply::json(200, self.group(1, "Analysts"))),
+            (&more_groups, Reply::json(200, self.group(2, "Engineers"))),
         ] {
             let only = self.authorization.clone();
             server.route(target, move |request| {
@@ -117,10 +126,35 @@ impl Workspace {
                 if is_right {
                     reply.clone()
                 } else {
-                    Reply::error(401, "unauthorized", "The token or the secret is wrong")
+                    Reply::error(401, "unauthorized", "These credentials do not give access")
                 }
             });
         }
+    }
+
+    /// The body of `/api/{workspace}`.
+    fn record(&self) -> String {
+        let links = [
+            ("self", ""),
+            ("memberships", "/memberships"),
+            ("all_memberships", "/all_memberships"),
+            ("memberships_lite", "/memberships/lite"),
+            ("groups", "/groups"),
+        ];
+        let name = &self.name;
+        let links = links.map(|(link_name, path)| link(link_name, &format!("/api/{name}{path}")));
+        let links = links.join(",");
+        format!(
+            r#"{{"username":"{name}","token":"{}","_links":{{{links}}}}}"#,
+            token(1)
+        )
+    }
+
+    /// A page of `/api/{workspace}/groups`, with one group.
+    fn group(&self, number: usize, name: &str) -> String {
+        let to_self = link("self", &format!("/api/{}/groups?page={number}", self.name));
+        let group = format!(r#"{{"name":"{name}","token":"{}"}}"#, token(number));
+        format!(r#"{{"_links":{{{to_self}}},"_embedded":{{"groups":[{group}]}}}}"#)
     }
 
     fn members(&self) -> impl Iterator<Item = Member> {
