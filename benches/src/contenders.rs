@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use mode_analytics::{Client, ClientBuilder, Credentials};
+use mode_analytics::{Client, ClientBuilder, Credentials, Verification};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,27 +27,17 @@ pub enum Job {
 impl Job {
     pub const ALL: [Self; 2] = [Self::List, Self::Count];
 
-    pub fn new(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|job| job.name() == name)
-            .ok_or_else(|| format!("no job {name}").into())
-    }
-
     pub fn name(self) -> &'static str {
         match self {
             Self::List => "list",
             Self::Count => "count",
         }
     }
-}
 
-/// The result of a call, as far as it can be checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Bytes(u64),
-    Active(usize),
-    People { all: usize, active: usize },
+    pub fn new(name: &str) -> Result<Self> {
+        let job = Self::ALL.into_iter().find(|job| job.name() == name);
+        Ok(job.ok_or("no such job")?)
+    }
 }
 
 pub enum Contender {
@@ -60,10 +50,7 @@ pub enum Contender {
     /// `ureq` and `serde_json::Value`.
     Value(Bare),
     /// `reqwest::blocking` and typed rows.
-    Reqwest {
-        client: reqwest::blocking::Client,
-        origin: String,
-    },
+    Reqwest(reqwest::blocking::Client, String),
 }
 
 impl Contender {
@@ -77,13 +64,8 @@ impl Contender {
             "by-hand" => Self::ByHand(Bare::new(origin)),
             "value" => Self::Value(Bare::new(origin)),
             "reqwest" => {
-                let client = reqwest::blocking::Client::builder()
-                    .timeout(TIMEOUT)
-                    .build()?;
-                Self::Reqwest {
-                    client,
-                    origin: origin.into(),
-                }
+                let client = reqwest::blocking::Client::builder().timeout(TIMEOUT);
+                Self::Reqwest(client.build()?, origin.into())
             }
             _ => return Err(format!("no contender {name}").into()),
         })
@@ -91,117 +73,76 @@ impl Contender {
 
     /// Asks whether the key works, and checks that it is for this workspace.
     pub fn verify(&self, workspace: &str) -> Result<()> {
-        const PATH: &str = "/api/verify";
-        let opened = match self {
-            Self::ModeAnalytics(client) => client.verify()?.workspace,
-            Self::Floor(bare) => {
-                bare.drop_body(PATH)?;
-                return Ok(());
+        let path = "/api/verify";
+        let verification: Verification = match self {
+            Self::ModeAnalytics(client) => client.verify()?,
+            Self::Floor(bare) | Self::ByHand(bare) | Self::Value(bare) => {
+                serde_json::from_slice(&bare.read(path)?)?
             }
-            Self::ByHand(bare) => serde_json::from_slice::<Opened>(&bare.read(PATH)?)?.workspace,
-            Self::Value(bare) => {
-                let opened: Value = serde_json::from_slice(&bare.read(PATH)?)?;
-                opened["workspace"].as_str().map(str::to_owned)
-            }
-            Self::Reqwest { client, origin } => {
-                reqwest_get::<Opened>(client, origin, PATH)?.workspace
-            }
+            Self::Reqwest(client, origin) => reqwest_get(client, origin, path)?,
         };
-        if opened.as_deref() == Some(workspace) {
-            Ok(())
-        } else {
-            Err(format!("the key opens {opened:?} in place of {workspace}").into())
+        if verification.workspace != workspace {
+            return Err("a key for another workspace".into());
         }
+        Ok(())
     }
 
-    /// Does the job. Returns its answer, and the value that a caller would hold afterwards.
-    pub fn call(&self, job: Job, workspace: &str) -> Result<(Answer, Box<dyn Any>)> {
+    /// Does the job. Returns how many members are active (the floor: the length of the body), and the value that a
+    /// caller would hold afterwards.
+    pub fn call(&self, job: Job, workspace: &str) -> Result<(usize, Box<dyn Any>)> {
         let path = &format!("/api/{workspace}/memberships");
-        match (self, job) {
+        Ok(match (self, job) {
             (Self::ModeAnalytics(client), Job::List) => {
-                let rows = client.memberships(workspace)?;
-                Ok(people(rows, |row| row.is_active()))
+                held(client.memberships(workspace)?, |row| row.is_active())
             }
             (Self::ModeAnalytics(client), Job::Count) => {
                 let counts = client.membership_counts(workspace)?;
-                Ok((Answer::Active(counts.active), Box::new(counts)))
+                (counts.active, Box::new(counts))
             }
-            (Self::Floor(bare), _) => Ok((Answer::Bytes(bare.drop_body(path)?), Box::new(()))),
+            (Self::Floor(bare), _) => (bare.drop_body(path)?, Box::new(())),
             (Self::ByHand(bare), Job::List) => {
                 let listing: Listing<Row> = serde_json::from_slice(&bare.read(path)?)?;
-                Ok(people(listing.embedded.memberships, |row| {
-                    row.state == "active"
-                }))
+                held(listing.embedded.memberships, |row| row.state == "active")
             }
             (Self::ByHand(bare), Job::Count) => {
                 let body = bare.read(path)?;
                 let listing: Listing<BorrowedState<'_>> = serde_json::from_slice(&body)?;
-                let active = listing
-                    .embedded
-                    .memberships
-                    .iter()
-                    .filter(|row| row.state == "active")
-                    .count();
-                Ok((Answer::Active(active), Box::new(())))
+                let rows = listing.embedded.memberships.iter();
+                let active = rows.filter(|row| row.state == "active").count();
+                (active, Box::new(()))
             }
-            (Self::Value(bare), Job::List) => {
+            (Self::Value(bare), _) => {
                 let mut listing: Value = serde_json::from_slice(&bare.read(path)?)?;
                 let Value::Array(rows) = listing["_embedded"]["memberships"].take() else {
                     return Err("no listing".into());
                 };
-                Ok(people(rows, |row| row["state"] == "active"))
+                held(rows, |row| row["state"] == "active")
             }
-            (Self::Value(bare), Job::Count) => {
-                let listing: Value = serde_json::from_slice(&bare.read(path)?)?;
-                let rows = listing["_embedded"]["memberships"]
-                    .as_array()
-                    .ok_or("no listing")?;
-                let active = rows.iter().filter(|row| row["state"] == "active").count();
-                Ok((Answer::Active(active), Box::new(())))
-            }
-            (Self::Reqwest { client, origin }, Job::List) => {
+            (Self::Reqwest(client, origin), Job::List) => {
                 let listing: Listing<Row> = reqwest_get(client, origin, path)?;
-                Ok(people(listing.embedded.memberships, |row| {
-                    row.state == "active"
-                }))
+                held(listing.embedded.memberships, |row| row.state == "active")
             }
-            (Self::Reqwest { client, origin }, Job::Count) => {
+            (Self::Reqwest(client, origin), Job::Count) => {
                 let listing: Listing<OwnedState> = reqwest_get(client, origin, path)?;
-                let active = listing
-                    .embedded
-                    .memberships
-                    .iter()
-                    .filter(|row| row.state == "active")
-                    .count();
-                Ok((Answer::Active(active), Box::new(())))
+                held(listing.embedded.memberships, |row| row.state == "active")
             }
-        }
+        })
     }
 }
 
-fn people<T: 'static>(rows: Vec<T>, is_active: impl Fn(&T) -> bool) -> (Answer, Box<dyn Any>) {
+fn held<T: 'static>(rows: Vec<T>, is_active: impl Fn(&T) -> bool) -> (usize, Box<dyn Any>) {
     let active = rows.iter().filter(|row| is_active(row)).count();
-    (
-        Answer::People {
-            all: rows.len(),
-            active,
-        },
-        Box::new(rows),
-    )
+    (active, Box::new(rows))
 }
 
 /// This crate's client, before a bench adds settings of its own.
 pub fn builder(origin: &str) -> Result<ClientBuilder> {
     let builder = Client::builder(Credentials::new("token", "secret")?).base_url(origin);
-    Ok(if is_https(origin) {
+    Ok(if origin.starts_with("https:") {
         builder.system_roots()
     } else {
         builder
     })
-}
-
-fn is_https(origin: &str) -> bool {
-    origin.starts_with("https:")
 }
 
 /// A bare `ureq`.
@@ -212,42 +153,35 @@ pub struct Bare {
 
 impl Bare {
     fn new(origin: &str) -> Self {
-        let mut config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT));
-        if is_https(origin) {
-            let system = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
-            config = config.tls_config(system.build());
-        }
+        let system = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .tls_config(system.build());
         Self {
             agent: config.build().new_agent(),
             origin: origin.into(),
         }
     }
 
-    fn get(&self, path: &str) -> Result<ureq::http::Response<ureq::Body>> {
-        Ok(self
-            .agent
-            .get(format!("{}{path}", self.origin))
-            .header("Authorization", AUTHORIZATION)
-            .call()?)
+    fn get(&self, path: &str) -> Result<ureq::Body> {
+        let request = self.agent.get(format!("{}{path}", self.origin));
+        let response = request.header("Authorization", AUTHORIZATION).call()?;
+        Ok(response.into_body())
     }
 
     /// Returns the length of the body.
-    fn drop_body(&self, path: &str) -> Result<u64> {
-        let mut response = self.get(path)?;
-        let mut body = response.body_mut().with_config().limit(MAX_BYTES).reader();
-        Ok(io::copy(&mut body, &mut io::sink())?)
+    fn drop_body(&self, path: &str) -> Result<usize> {
+        let body = self.get(path)?;
+        let mut reader = body.into_with_config().limit(MAX_BYTES).reader();
+        Ok(io::copy(&mut reader, &mut io::sink())? as usize)
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let mut response = self.get(path)?;
-        let length = response.body().content_length().unwrap_or(0).min(MAX_BYTES);
+        let body = self.get(path)?;
+        let length = body.content_length().unwrap_or(0).min(MAX_BYTES);
         let mut bytes = Vec::with_capacity(length as usize);
-        response
-            .body_mut()
-            .with_config()
-            .limit(MAX_BYTES)
-            .reader()
-            .read_to_end(&mut bytes)?;
+        let mut reader = body.into_with_config().limit(MAX_BYTES).reader();
+        reader.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
@@ -257,16 +191,9 @@ fn reqwest_get<T: DeserializeOwned>(
     origin: &str,
     path: &str,
 ) -> Result<T> {
-    let request = client
-        .get(format!("{origin}{path}"))
-        .basic_auth("token", Some("secret"));
-    Ok(request.send()?.error_for_status()?.json()?)
-}
-
-/// The part of the response to `/api/verify` that is read.
-#[derive(Deserialize)]
-struct Opened {
-    workspace: Option<String>,
+    let request = client.get(format!("{origin}{path}"));
+    let response = request.basic_auth("token", Some("secret")).send()?;
+    Ok(response.error_for_status()?.json()?)
 }
 
 #[derive(Deserialize)]

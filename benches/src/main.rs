@@ -11,28 +11,24 @@ mod report;
 mod speed;
 mod stand_in;
 
-use std::process::ExitCode;
-
 use contenders::{Contender, Job};
-use report::Budgets;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-fn main() -> Result<ExitCode> {
+fn main() -> Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("nobody else has chosen one");
     let args: Vec<String> = std::env::args().skip(1).collect();
     let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let check = args.contains(&"--check");
-    args.retain(|arg| *arg != "--check");
+    let check = args.pop_if(|arg| *arg == "--check").is_some();
     match args[..] {
-        [] => Ok(end(&speed::run()?, check)),
+        [] => speed::run()?.check(check),
         ["network"] => network::run(check),
-        ["network-trusting", file] => Ok(end(&network::run_trusting(file)?, check)),
-        ["footprint"] => Ok(end(&footprint::run()?, check)),
-        ["newcomer"] => Ok(end(&newcomer::run(None)?, check)),
-        ["newcomer", other] => Ok(end(&newcomer::run(Some(other))?, check)),
+        ["network-trusting", file] => network::run_trusting(file)?.check(check),
+        ["footprint"] => footprint::run()?.check(check),
+        ["newcomer"] => newcomer::run(None)?.check(check),
+        ["newcomer", other] => newcomer::run(Some(other))?.check(check),
         ["serve"] => stand_in::serve(),
         ["memory", contender, job, origin, workspace] => {
             memory::measure(contender, job, origin, workspace)
@@ -42,17 +38,8 @@ fn main() -> Result<ExitCode> {
             for _ in 0..repeats.parse()? {
                 contender.call(job, workspace)?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
         _ => Err("no such command: see benches/README.md".into()),
-    }
-}
-
-fn end(budgets: &Budgets, check: bool) -> ExitCode {
-    budgets.print();
-    if check && budgets.are_missed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
     }
 }

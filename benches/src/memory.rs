@@ -1,57 +1,41 @@
-//! How much memory a job takes, measured in a process of its own, on Linux only.
+//! How much memory a job takes, measured in a process of its own, on Linux.
 
 use std::fs;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use crate::Result;
 use crate::contenders::{Contender, Job};
 
-/// In MiB, minus what the process held before.
-#[derive(Clone, Copy)]
-pub struct Memory {
-    pub peak: f64,
-    /// At the end, while the result is still held.
-    pub held: f64,
-}
-
-/// Starts a process that does the job once. Returns `None` if this is not Linux.
-pub fn of(contender: &str, job: Job, origin: &str, workspace: &str) -> Result<Option<Memory>> {
-    if cfg!(not(target_os = "linux")) {
-        return Ok(None);
-    }
+/// Starts a process that does the job once. Returns what it held at the peak and at the end, while it still held the
+/// result, in MiB and minus what it held before.
+pub fn of(contender: &str, job: Job, origin: &str, workspace: &str) -> Result<[f64; 2]> {
     let args = ["memory", contender, job.name(), origin, workspace];
     let output = Command::new(std::env::current_exe()?).args(args).output()?;
     let text = String::from_utf8(output.stdout)?;
-    let (peak, held) = text
-        .trim_end()
-        .split_once(' ')
-        .ok_or("the process for the memory has failed")?;
-    Ok(Some(Memory {
-        peak: peak.parse()?,
-        held: held.parse()?,
-    }))
+    let numbers = text.trim_end().split_once(' ');
+    let (peak, held) = numbers.ok_or("the process for the memory has failed")?;
+    Ok([peak.parse()?, held.parse()?])
 }
 
 /// What that process does.
-pub fn measure(contender: &str, job: &str, origin: &str, workspace: &str) -> Result<ExitCode> {
+pub fn measure(contender: &str, job: &str, origin: &str, workspace: &str) -> Result<()> {
     let (contender, job) = (Contender::new(contender, origin)?, Job::new(job)?);
     let before = status("VmRSS:")?;
     let answer = contender.call(job, workspace)?;
-    println!(
-        "{} {}",
-        status("VmHWM:")? - before,
-        status("VmRSS:")? - before
-    );
+    let (peak, held) = (status("VmHWM:")?, status("VmRSS:")?);
+    println!("{} {}", peak - before, held - before);
     drop(answer);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn status(name: &str) -> Result<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .ok_or("not in /proc/self/status")?;
-    let kib: f64 = line.trim_end_matches("kB").trim().parse()?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name));
+    let kib: f64 = line
+        .ok_or("not there")?
+        .trim_end_matches("kB")
+        .trim()
+        .parse()?;
     Ok(kib / 1024.0)
 }

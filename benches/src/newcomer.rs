@@ -2,88 +2,57 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use std::{env, fs, process};
 
 use crate::report::{self, Budgets, median};
 use crate::{Result, cargo};
 
 const ROUNDS: usize = 3;
-const DEMO: &[&[&str]] = &[&["run", "--example", "demo"]];
-/// `cargo test` builds everything and then runs the unit tests first. These two steps do the same, and end after the
-/// unit tests.
-const FIRST_TEST: &[&[&str]] = &[&["test", "--no-run"], &["test", "--lib"]];
-
-/// How long one thing took, in each round.
-#[derive(Default)]
-struct Waits {
-    seconds: Vec<f64>,
-    cpu: Vec<f64>,
-}
+/// `cargo test` builds everything and then runs the unit tests first, so the second step ends after the unit tests.
+const STEPS: [(&str, &[&str]); 2] = [
+    ("the demo", &["run --example demo"]),
+    ("the unit tests", &["test --no-run", "test --lib"]),
+];
 
 /// Measures this checkout, and `other` in turn with it.
 pub fn run(other: Option<&str>) -> Result<Budgets> {
     let this = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut checkouts = vec![("this checkout", this.canonicalize()?)];
-    if let Some(other) = other {
-        checkouts.push(("the other one", PathBuf::from(other).canonicalize()?));
-    }
-    for (_, folder) in &checkouts {
-        cargo::run(folder, &["fetch", "--locked"])?;
-    }
-
-    let mut waits: Vec<[Waits; 2]> = checkouts.iter().map(|_| Default::default()).collect();
+    let checkouts: Vec<PathBuf> = [this].into_iter().chain(other.map(PathBuf::from)).collect();
+    let mut seconds = vec![[const { Vec::new() }; STEPS.len()]; checkouts.len()];
+    let mut cpu = seconds.clone();
     for round in 1..=ROUNDS {
-        for ((name, folder), waits) in checkouts.iter().zip(&mut waits) {
-            eprintln!("round {round} of {ROUNDS}: {name}");
-            for (commands, waits) in [DEMO, FIRST_TEST].into_iter().zip(waits) {
-                wait(folder, commands, waits)?;
+        for (at, folder) in checkouts.iter().enumerate() {
+            eprintln!("round {round} of {ROUNDS}: {}", folder.display());
+            cargo::run(folder, &["fetch", "--locked"])?;
+            for (step, (_, commands)) in STEPS.into_iter().enumerate() {
+                let target = cargo::empty_target()?;
+                let (start, before) = (Instant::now(), cargo::cpu_time()?);
+                for command in commands {
+                    let options = format!("{command} --locked --offline --target-dir {target}");
+                    cargo::run(folder, &options.split(' ').collect::<Vec<_>>())?;
+                }
+                seconds[at][step].push(start.elapsed().as_secs_f64());
+                cpu[at][step].push(cargo::cpu_time()? - before);
             }
         }
     }
 
     println!(
-        "With an empty target folder and all crates downloaded; the median of {ROUNDS}. CPU time is the sum over all cores."
+        "With an empty target folder and all crates downloaded; the median of {ROUNDS}, and in parentheses the CPU time of all cores."
     );
-    report::head(&[
-        "",
-        "until the demo has ended",
-        "CPU time",
-        "until the unit tests have ended",
-        "CPU time",
-    ]);
-    for ((name, _), [demo, test]) in checkouts.iter().zip(&waits) {
-        let [a, b, c, d] = [&demo.seconds, &demo.cpu, &test.seconds, &test.cpu]
-            .map(|seconds| format!("{:.1} s", median(seconds.clone())));
-        report::row(&[*name, &a, &b, &c, &d]);
-    }
-
+    report::head(&["until the end of", "this checkout", "the other one"]);
     let mut budgets = Budgets::default();
-    if let [this, other] = &waits[..] {
-        for (at, what) in ["the demo", "the unit tests"].into_iter().enumerate() {
-            let rounds = this[at].seconds.iter().zip(&other[at].seconds);
-            budgets.at_most(
-                5.0,
-                &format!("{what}: seconds longer than in the other checkout"),
-                median(rounds.map(|(this, other)| this - other).collect()),
-            );
+    for (step, (what, _)) in STEPS.into_iter().enumerate() {
+        let times = seconds.iter().zip(&cpu).map(|(seconds, cpu)| {
+            let (seconds, cpu) = (median(&seconds[step]), median(&cpu[step]));
+            format!("{seconds:.1} s ({cpu:.1} s)")
+        });
+        report::row(what, &times.collect::<Vec<_>>());
+        if let [this, other] = &seconds[..] {
+            let rounds = this[step].iter().zip(&other[step]);
+            let longer: Vec<f64> = rounds.map(|(this, other)| this - other).collect();
+            let what = format!("{what}: seconds longer than in the other checkout");
+            budgets.at_most(5.0, what, median(&longer));
         }
     }
     Ok(budgets)
-}
-
-/// Runs the commands with an empty target folder, and adds how long they took.
-fn wait(folder: &Path, commands: &[&[&str]], waits: &mut Waits) -> Result<()> {
-    let target = env::temp_dir().join(format!("mode-analytics-newcomer-{}", process::id()));
-    let target_dir = target
-        .to_str()
-        .ok_or("the temporary folder has a strange name")?;
-    let (start, cpu) = (Instant::now(), cargo::cpu_time()?);
-    for command in commands {
-        let options = ["--locked", "--offline", "--target-dir", target_dir];
-        cargo::run(folder, &[command, &options[..]].concat())?;
-    }
-    waits.seconds.push(start.elapsed().as_secs_f64());
-    waits.cpu.push(cargo::cpu_time()? - cpu);
-    fs::remove_dir_all(&target)?;
-    Ok(())
 }

@@ -3,17 +3,11 @@
 use std::env;
 use std::error::Error;
 
-use mode_analytics::{Client, Credentials};
+use mode_analytics::ClientBuilder;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let client = Client::builder(Credentials::from_env()?)
-        .base_url(env::var("MODE_BASE_URL")?)
-        .build()?;
-    println!(
-        "{}",
-        client
-            .membership_counts(&env::var("MODE_WORKSPACE")?)?
-            .active
-    );
+    let client = ClientBuilder::from_env()?.build()?;
+    let counts = client.membership_counts(&env::var("MODE_WORKSPACE")?)?;
+    println!("{}", counts.active);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! How many people of a workspace are active.
 
+use std::collections::HashMap;
 use std::env;
 use std::error::Error;
 use std::time::Duration;
@@ -10,12 +11,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Listing {
     #[serde(rename = "_embedded")]
-    embedded: Embedded,
-}
-
-#[derive(Deserialize)]
-struct Embedded {
-    memberships: Vec<Membership>,
+    embedded: HashMap<String, Vec<Membership>>,
 }
 
 #[derive(Deserialize)]
@@ -27,27 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("nobody else has chosen one");
-    let url = format!(
-        "{}/api/{}/memberships",
-        env::var("MODE_BASE_URL")?,
-        env::var("MODE_WORKSPACE")?
-    );
+    let (origin, workspace) = (env::var("MODE_BASE_URL")?, env::var("MODE_WORKSPACE")?);
     let (token, secret) = (env::var("MODE_API_TOKEN")?, env::var("MODE_API_SECRET")?);
     let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-    let response = client
-        .get(url)
-        .basic_auth(token, Some(secret))
-        .send()?
-        .error_for_status()?;
-    let listing: Listing = response.json()?;
-    println!(
-        "{}",
-        listing
-            .embedded
-            .memberships
-            .iter()
-            .filter(|person| person.state == "active")
-            .count()
-    );
+    let request = client.get(format!("{origin}/api/{workspace}/memberships"));
+    let response = request.basic_auth(token, Some(secret)).send()?;
+    let listing: Listing = response.error_for_status()?.json()?;
+    let members = listing.embedded["memberships"].iter();
+    println!("{}", members.filter(|it| it.state == "active").count());
     Ok(())
 }

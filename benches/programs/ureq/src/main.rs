@@ -1,66 +1,41 @@
 //! How many people of a workspace are active.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Listing<'a> {
-    #[serde(borrow, rename = "_embedded")]
-    embedded: Embedded<'a>,
+struct Listing {
+    #[serde(rename = "_embedded")]
+    embedded: HashMap<String, Vec<Membership>>,
 }
 
 #[derive(Deserialize)]
-struct Embedded<'a> {
-    #[serde(borrow)]
-    memberships: Vec<Membership<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Membership<'a> {
-    #[serde(borrow)]
-    state: Cow<'a, str>,
+struct Membership {
+    state: String,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let url = format!(
-        "{}/api/{}/memberships",
-        env::var("MODE_BASE_URL")?,
-        env::var("MODE_WORKSPACE")?
+    let (origin, workspace) = (env::var("MODE_BASE_URL")?, env::var("MODE_WORKSPACE")?);
+    let (token, secret) = (env::var("MODE_API_TOKEN")?, env::var("MODE_API_SECRET")?);
+    let authorization = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{token}:{secret}"))
     );
-    let key = format!(
-        "{}:{}",
-        env::var("MODE_API_TOKEN")?,
-        env::var("MODE_API_SECRET")?
-    );
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(60)))
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60)));
+    let response = config
         .build()
-        .new_agent();
-    let authorization = format!("Basic {}", BASE64_STANDARD.encode(key));
-    let mut response = agent
-        .get(url)
+        .new_agent()
+        .get(format!("{origin}/api/{workspace}/memberships"))
         .header("Authorization", authorization)
         .call()?;
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(256 * 1024 * 1024)
-        .read_to_vec()?;
-    let listing: Listing<'_> = serde_json::from_slice(&body)?;
-    println!(
-        "{}",
-        listing
-            .embedded
-            .memberships
-            .iter()
-            .filter(|person| person.state == "active")
-            .count()
-    );
+    let body = response.into_body().read_to_vec()?;
+    let listing: Listing = serde_json::from_slice(&body)?;
+    let members = listing.embedded["memberships"].iter();
+    println!("{}", members.filter(|it| it.state == "active").count());
     Ok(())
 }
