@@ -193,6 +193,7 @@ fn a_user_agent_is_what_a_header_takes() {
     });
 }
 
+#[cfg(feature = "rustls")]
 #[test]
 fn new_has_the_defaults() {
     let shown = format!("{:?}", Client::new(credentials()).unwrap());
