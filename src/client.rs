@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input;
-use crate::json::{self, Json, Link, Linked, Links, Object};
+use crate::json::{self, Json, Link, Object};
 use crate::listing::Progress;
-use crate::model::{Account, Membership, MembershipCounts, Verification};
+use crate::model::{Account, Linked, Links, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
 use crate::transport::Transport;
 
@@ -95,7 +95,7 @@ impl Client {
         for link in links {
             let href = self.fetch(&path, None, deadline, |body| {
                 let Linked { links } = json::read_object(&body?)?;
-                Ok(link(links.object().unwrap_or_default()).href())
+                Ok(json::href(links, link))
             })?;
             let Some(href) = href else {
                 return Err(refused.with_advice(NO_MEMBER_ADVICE));

@@ -15,25 +15,34 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How an error of the standard library starts if a host name was not found.
 const NOT_FOUND: &str = "failed to lookup address information";
-/// What rustls says, and what to do about it.
+
+/// What a failure says, and what to do about it. The first row that fits counts.
 const TLS_ADVICE: &str = "\
 CaUsedAsEndEntity: the server needs a certificate other than its CA's own
 InvalidContentType: the other side does not speak TLS: check the port
 No CA: install the system's CA certificates, or omit `system_roots()`
+UnknownIssuer: let this system trust the certificate's issuer, and use `system_roots()` (feature `platform-verifier`)
 expired: the certificate has expired, or this machine's clock is wrong
 not valid yet: check this machine's clock
 not valid for name: the certificate is for another host";
-const SPEAKS_HTTPS: &str = "does the server speak https?";
-const FIREWALL: &str = "check the network, the firewall and the proxy variables";
-const PROXY_LOGIN_ADVICE: &str = "only Basic logins work: put the user name and the password, \
-    percent-encoded, into the URL in";
+const PROXY_ADVICE: &str = "\
+cannot look up: check the proxy that VARIABLE names
+within: the proxy that VARIABLE names may be silent: check it
+407: only Basic logins work: put the user name and the password, percent-encoded, into the URL in VARIABLE
+auth: put the user name and the password, percent-encoded, into the URL in VARIABLE
+403: the proxy forbids connections to HOST
+: check the proxy that VARIABLE names";
+const LOOPBACK_ADVICE: &str = "\
+cannot connect: check that a server runs at the base URL
+no connection: does the server speak https?";
+const DIRECT_ADVICE: &str = "\
+no connection: check the network, the firewall and the proxy variables";
 
 /// The way to the server, on which the text and the advice of an error depend.
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     pub(crate) proxy: Option<NamedProxy>,
     pub(crate) redactor: Redactor,
-    pub(crate) system_roots: bool,
 }
 
 impl Route {
@@ -59,20 +68,17 @@ impl Route {
             }
             Fault::Timeout(Timeout::Connect) => {
                 let text = format!("no connection within {CONNECT_TIMEOUT:.1?}");
-                let is_loopback = self.origin.is_loopback;
-                let advice = if is_loopback { SPEAKS_HTTPS } else { FIREWALL };
-                return self.failure(ErrorKind::Timeout, &text, advice, "");
+                return self.failure(ErrorKind::Timeout, &text, &text);
             }
             Fault::Timeout(_) => {
                 let text = format!("no complete response within {limit:.1?}");
-                let advice = ErrorKind::Timeout.advice();
-                return self.failure(ErrorKind::Timeout, &text, advice, "");
+                return self.failure(ErrorKind::Timeout, &text, &text);
             }
             Fault::ConnectProxyFailed(reason) => {
                 let status = reason.rsplit_once('/').and_then(|(_, it)| it.parse().ok());
                 if let Some(status) = status {
                     let text = format!("got status {status} for CONNECT");
-                    let failure = self.failure(ErrorKind::Transport, &text, "", &text);
+                    let failure = self.failure(ErrorKind::Transport, &text, &text);
                     return failure.retryable(retry::is_retried_status(status));
                 }
                 // The proxy closed the connection instead.
@@ -80,20 +86,19 @@ impl Route {
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
-                let advice = self.transport_advice();
-                let failure = self.failure(ErrorKind::Transport, &text, advice, "");
-                return failure.retryable(false);
+                return self
+                    .failure(ErrorKind::Transport, &text, "")
+                    .retryable(false);
             }
         };
         let cause = error.to_string();
         // A SOCKS proxy that does not speak SOCKS is also reported as invalid data.
         let is_tls = error.kind() == Io::InvalidData && !cause.starts_with("invalid re");
         let failure = if is_tls {
-            let advice = self.tls_advice(&cause);
-            self.failure(ErrorKind::Tls, "no trusted connection", advice, "")
+            self.failure(ErrorKind::Tls, "no trusted connection", &cause)
         } else {
-            let advice = self.transport_advice();
-            self.failure(ErrorKind::Transport, &self.io_text(&error), advice, &cause)
+            let text = self.io_text(&error);
+            self.failure(ErrorKind::Transport, &text, &format!("{text}: {cause}"))
         };
         let is_retried = retry::is_retried_failure(error.kind());
         failure.caused_by(error).retryable(is_retried)
@@ -102,14 +107,15 @@ impl Route {
     fn io_text(&self, error: &io::Error) -> String {
         use Io::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
         use Io::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-        if is_lookup_failure(error) {
-            // With some SOCKS proxies, ureq looks up the server itself.
-            let proxy = self.proxy.as_ref().map(|it| &it.proxy);
-            let proxy = proxy
-                .filter(|proxy| !proxy.resolve_target())
-                .map(|proxy| proxy.host());
-            let host = self.redactor.clean(proxy.unwrap_or(&self.origin.host));
-            return format!("cannot look up {host}");
+        // The standard library has no kind for this. On Windows, it is WSAHOST_NOT_FOUND to WSANO_DATA.
+        let is_windows_code = cfg!(windows) && matches!(error.raw_os_error(), Some(11001..=11004));
+        if is_windows_code || error.to_string().starts_with(NOT_FOUND) {
+            let host = match &self.proxy {
+                // With some SOCKS proxies, ureq looks up the server itself.
+                Some(named) if !named.proxy.resolve_target() => named.proxy.host(),
+                _ => &self.origin.host,
+            };
+            return format!("cannot look up {}", self.redactor.clean(host));
         }
         let text = match error.kind() {
             ConnectionRefused | HostUnreachable | NetworkUnreachable => "cannot connect",
@@ -120,58 +126,27 @@ impl Route {
         text.into()
     }
 
-    /// Makes an error. If there is a proxy, the error names it, and `cause` may say what is wrong with
-    /// it. `advice` is for a connection without one, and for TLS.
-    fn failure(&self, kind: ErrorKind, text: &str, advice: &str, cause: &str) -> Error {
+    /// Makes an error, which names the proxy if there is one. `words` decide on the advice.
+    fn failure(&self, kind: ErrorKind, text: &str, words: &str) -> Error {
+        let table = match (kind, &self.proxy) {
+            (ErrorKind::Tls, _) => TLS_ADVICE,
+            (_, Some(_)) => PROXY_ADVICE,
+            _ if self.origin.is_loopback => LOOPBACK_ADVICE,
+            _ => DIRECT_ADVICE,
+        };
+        let mut rows = table.lines().filter_map(|row| row.split_once(": "));
+        let row = rows.find(|(start, _)| words.contains(start));
+        let advice = row.map_or(kind.advice(), |(_, advice)| advice);
         let Some(NamedProxy { proxy, variable }) = &self.proxy else {
             return Error::new(kind, text).with_advice(advice);
         };
         let address = format!("{}:{}", proxy.host(), proxy.port());
         let address = self.redactor.clean(&address);
-        let advice = match kind {
-            ErrorKind::Tls => advice.into(),
-            ErrorKind::Timeout => {
-                format!("the proxy that {variable} names may be silent: check it")
-            }
-            _ if cause.contains("407") || cause.contains("auth") => {
-                format!("{PROXY_LOGIN_ADVICE} {variable}")
-            }
-            _ if cause.contains("403") => {
-                format!("the proxy forbids connections to {}", self.origin.host)
-            }
-            _ => format!("check the proxy that {variable} names"),
-        };
+        let advice = advice
+            .replace("VARIABLE", variable)
+            .replace("HOST", &self.origin.host);
         Error::new(kind, format!("{text} through the proxy {address}")).with_advice(advice)
     }
-
-    fn transport_advice(&self) -> &'static str {
-        if self.origin.is_loopback {
-            return "check that a server runs at the base URL";
-        }
-        ErrorKind::Transport.advice()
-    }
-
-    fn tls_advice(&self, fault: &str) -> &'static str {
-        if fault.contains("UnknownIssuer") {
-            return if self.system_roots {
-                "add the certificate's issuer to those that this system trusts"
-            } else if self.origin.is_loopback {
-                "a CA of your own needs `platform-verifier` and `system_roots()`"
-            } else {
-                "a proxy that re-signs traffic needs `platform-verifier` and `system_roots()`"
-            };
-        }
-        let mut rows = TLS_ADVICE.lines().filter_map(|row| row.split_once(": "));
-        let row = rows.find(|(words, _)| fault.contains(words));
-        row.map_or(ErrorKind::Tls.advice(), |(_, advice)| advice)
-    }
-}
-
-/// Returns whether a host name was not found. The standard library has no kind of error for it.
-fn is_lookup_failure(error: &io::Error) -> bool {
-    // On Windows, these are WSAHOST_NOT_FOUND to WSANO_DATA.
-    let is_windows_code = cfg!(windows) && matches!(error.raw_os_error(), Some(11001..=11004));
-    is_windows_code || error.to_string().starts_with(NOT_FOUND)
 }
 
 /// The error for a body that was changed on the way.
@@ -188,7 +163,6 @@ mod tests {
             origin: Origin::parse(base_url).unwrap(),
             proxy: None,
             redactor: Redactor::new("token", "secret"),
-            system_roots: false,
         }
     }
 

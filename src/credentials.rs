@@ -47,9 +47,8 @@ impl Credentials {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(token: impl Into<String>, secret: impl Into<String>) -> Result<Self> {
-        let token = check_token("the token", token.into())?;
-        let secret = check("the secret", secret.into())?;
-        Ok(Self { token, secret })
+        let (token, secret) = (token.into(), secret.into());
+        Self { token, secret }.checked("the token", "the secret")
     }
 
     /// Reads the token from `MODE_API_TOKEN` and the secret from `MODE_API_SECRET`.
@@ -72,9 +71,20 @@ impl Credentials {
             let text = format!("missing credentials: set {}", missing.join(" and "));
             return Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""));
         };
-        let token = check_token(TOKEN, token.to_string_lossy().into())?;
-        let secret = check(SECRET, secret.to_string_lossy().into())?;
-        Ok(Self { token, secret })
+        let [token, secret] = [token, secret].map(|value| value.to_string_lossy().into());
+        Self { token, secret }.checked(TOKEN, SECRET)
+    }
+
+    /// Checks both. The arguments are what an error calls them.
+    fn checked(self, token_name: &str, secret_name: &str) -> Result<Self> {
+        check(token_name, &self.token)?;
+        check(secret_name, &self.secret)?;
+        // Basic ends the token at the first colon.
+        if self.token.contains(':') {
+            let text = format!("{token_name} must not contain `:`");
+            return Err(Error::invalid_input(text));
+        }
+        Ok(self)
     }
 
     /// Returns the value of the `Authorization` header.
@@ -89,25 +99,15 @@ impl Credentials {
     }
 }
 
-/// Returns the value if it is fit to be the token. Basic ends the user name at the first colon.
-fn check_token(name: &str, value: String) -> Result<String> {
-    let token = check(name, value)?;
-    if token.contains(':') {
-        let text = format!("{name} must not contain `:`");
-        return Err(Error::invalid_input(text));
-    }
-    Ok(token)
-}
-
-/// Returns the value if it is fit to be the token or the secret.
-fn check(name: &str, value: String) -> Result<String> {
-    let fault = match &*value {
+/// Refuses what is not fit to be the token or the secret.
+fn check(name: &str, value: &str) -> Result<()> {
+    let fault = match value {
         "" => "is empty",
         it if it.ends_with(['\n', '\r']) => "ends with a newline: trim it",
         it if it.len() > MAX_HEADER => "is longer than 8192 bytes",
         it if it.contains(char::is_control) => "contains a control character",
         it if it.contains(char::REPLACEMENT_CHARACTER) => "is not Unicode, or contains U+FFFD",
-        _ => return Ok(value),
+        _ => return Ok(()),
     };
     Err(Error::invalid_input(format!("{name} {fault}")))
 }

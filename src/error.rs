@@ -143,20 +143,17 @@ impl From<ErrorKind> for Error {
 
 impl Error {
     /// Returns the kind of the error.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns the HTTP status, if the server answered with a status other than 200.
-    #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
     /// Returns Mode's own id of the error, such as `not_found`. It is cleaned up in the same way as
     /// [`api_message()`](Self::api_message).
-    #[must_use]
     pub fn api_id(&self) -> Option<&str> {
         self.0.api_id.as_deref()
     }
@@ -166,7 +163,6 @@ impl Error {
     /// The credentials are replaced with `[redacted]`, a message of more than 300 characters is cut, and
     /// characters are escaped if they move a terminal's cursor, reverse the text or are invisible. If
     /// the message consists of several strings, they are joined.
-    #[must_use]
     pub fn api_message(&self) -> Option<&str> {
         self.0.api_message.as_deref()
     }
@@ -176,13 +172,11 @@ impl Error {
     /// The header may be a number of seconds, or a date such as `Sun, 06 Nov 1994 08:49:37 GMT`. The
     /// two older forms of dates are not read. Zero and a date in the past count as no header, and more
     /// than a year counts as a year.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
     /// Returns how many times the request that failed was sent. It is 0 if nothing was sent.
-    #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -193,7 +187,6 @@ impl Error {
     /// to receive its whole response, and timeouts. It is also true for a listing that changed while it
     /// was read. Such a call is not repeated automatically, because asking for one page again would not
     /// help.
-    #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.is_retryable
     }
@@ -216,17 +209,23 @@ impl Error {
         }))
     }
 
-    /// A response with a status other than 200.
-    pub(crate) fn of_status(kind: ErrorKind, status: u16, text: String) -> Self {
-        let mut error = Self::new(kind, text);
+    /// A response whose status is not 200, and Mode's own words in it, in a form that is safe to print.
+    /// They may be empty.
+    pub(crate) fn of_status(kind: ErrorKind, status: u16, id: String, message: String) -> Self {
+        let words = |text: String| Some(text).filter(|text| !text.is_empty());
+        let mut error = Self::new(kind, status.to_string());
         error.0.status = Some(status);
+        error.0.api_id = words(id);
+        error.0.api_message = words(message);
         error
     }
 
     /// A response that is not what was asked for.
     pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
-        let text = format!("cannot read the response: {what}");
-        Self::new(ErrorKind::Decode, text)
+        Self::new(
+            ErrorKind::Decode,
+            format!("cannot read the response: {what}"),
+        )
     }
 
     /// An input that was refused, with a text that says what it must be like.
@@ -236,13 +235,6 @@ impl Error {
 
     pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = advice.into();
-        self
-    }
-
-    /// Adds what Mode says about the error, in a form that is safe to print.
-    pub(crate) fn with_api_words(mut self, id: Option<String>, message: Option<String>) -> Self {
-        self.0.api_id = id;
-        self.0.api_message = message;
         self
     }
 
@@ -267,10 +259,14 @@ impl Error {
         self.0.is_retryable = is_retryable;
         self
     }
+}
 
-    fn write(&self, cause: Option<&io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.0.request, self.0.text)?;
-        cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
+        self.api_id().map_or(Ok(()), |id| write!(f, " {id}"))?;
+        self.api_message()
+            .map_or(Ok(()), |message| write!(f, ": {message}"))?;
         match &*self.0.advice {
             "" => Ok(()),
             advice => write!(f, " ({advice})"),
@@ -278,17 +274,15 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(None, f)
-    }
-}
-
-/// Writes the text, then the cause, then the advice. This is what you see if `main` returns the
-/// error, or if `unwrap` panics with it.
+/// Writes the text and then the cause. This is what you see if `main` returns the error, or if `unwrap`
+/// panics with it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(self.0.source.as_ref(), f)
+        write!(f, "{self}")?;
+        self.0
+            .source
+            .as_ref()
+            .map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }
 

@@ -31,11 +31,16 @@ impl Origin {
     fn read(url: &str) -> Option<Self> {
         let url = url.to_ascii_lowercase();
         let (scheme, rest) = url.split_once("://")?;
+        // Rust reads `+80` as a number, too.
         let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let authority = Some(authority).filter(|it| !it.contains('+'))?;
+        let default_port = if scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             // The last colon may also be part of an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse::<NonZeroU16>().ok()?.get())
+            }
+            _ => (authority, default_port),
         };
         let is_host = match host.strip_prefix('[') {
             Some(ipv6) => ipv6.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
@@ -43,22 +48,14 @@ impl Origin {
         };
         let address = host.trim_matches(['[', ']']).parse();
         let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
-        let default_port = match scheme {
-            "https" => 443,
-            "http" if is_loopback => 80,
-            _ => return None,
-        };
-        let port = match port {
-            Some(digits) if digits.starts_with('+') => return None,
-            Some(digits) => digits.parse::<NonZeroU16>().ok()?.get(),
-            None => default_port,
-        };
+        let is_secure = scheme == "https";
+        let is_allowed = is_secure || scheme == "http" && is_loopback;
         let port = Some(port).filter(|port| *port != default_port);
         let port = port.map_or(String::new(), |port| format!(":{port}"));
-        is_host.then(|| Self {
+        (is_host && is_allowed).then(|| Self {
             url: format!("{scheme}://{host}{port}"),
             host: host.into(),
-            is_secure: scheme == "https",
+            is_secure,
             is_loopback,
         })
     }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
+use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
 
 use crate::error::{Error, Result};
 
@@ -16,8 +16,7 @@ pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 }
 
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;
-    serde_json::from_str(text).map_err(|error| decode_error(body, &error))
+    serde_json::from_slice(body).map_err(|error| decode_error(body, &error))
 }
 
 /// Says what was expected, and where. Never quotes the body.
@@ -27,20 +26,16 @@ fn decode_error(body: &[u8], error: &serde_json::Error) -> Error {
         return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
     }
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
-        let fault = if error.is_eof() {
-            "JSON that ends too early"
-        } else {
-            "not JSON"
-        };
-        return Error::unreadable(format!("{fault}{}", position(&error)));
+        return Error::unreadable(format!("it is not JSON{}", position(&error)));
     }
     let position = position(error);
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     // In an array, the number of the row comes first.
-    let is_number = |row: &str| row.bytes().all(|b| b.is_ascii_digit());
     let rest = words.strip_prefix("row ").unwrap_or_default();
-    let row = rest.split_once(": ").filter(|(row, _)| is_number(row));
+    let row = rest
+        .split_once(": ")
+        .filter(|(row, _)| row.parse::<u64>().is_ok());
     let sentence = row.map_or(words, |(_, sentence)| sentence);
     let row = row.map_or(String::new(), |(number, _)| format!("row {number}: "));
     // A type of the caller's may have made up the position. No real one lies outside the body.
@@ -67,46 +62,40 @@ fn without_quotes(sentence: &str) -> String {
     }
 }
 
-pub(crate) fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
-}
-
 /// Returns whether a body is HTML or XML.
 pub(crate) fn is_markup(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// Any JSON, of which strings, objects that are read into `T` and arrays of `R` are kept.
+/// Any JSON. An object is read into `T`, and the items of an array are read into `R`.
 #[derive(Default)]
 pub(crate) enum Json<T = IgnoredAny, R = IgnoredAny> {
     Text(String),
+    Number(String),
+    Boolean(bool),
     Object(T),
     Array(Vec<R>),
     #[default]
-    Other,
+    Null,
 }
 
 impl<T, R> Json<T, R> {
     pub(crate) fn text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
+        let Self::Text(text) = self else { return None };
+        Some(text)
     }
 
     pub(crate) fn object(self) -> Option<T> {
-        match self {
-            Self::Object(object) => Some(object),
-            _ => None,
-        }
+        let Self::Object(object) = self else {
+            return None;
+        };
+        Some(object)
     }
 
     pub(crate) fn array(self) -> Option<Vec<R>> {
-        match self {
-            Self::Array(rows) => Some(rows),
-            _ => None,
-        }
+        let Self::Array(rows) = self else { return None };
+        Some(rows)
     }
 }
 
@@ -134,35 +123,31 @@ impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for AnyJson<T, 
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<T, R>, A::Error> {
-        let mut rows = Vec::new();
-        let in_row = |number, error| A::Error::custom(format!("row {number}: {error}"));
-        while let Some(row) = seq
-            .next_element()
-            .map_err(|it| in_row(rows.len() + 1, it))?
-        {
-            rows.push(row);
-        }
-        Ok(Json::Array(rows))
+        let rows = std::iter::from_fn(|| seq.next_element().transpose()).zip(1..);
+        let rows = rows.map(|(row, number): (Result<R, A::Error>, u64)| {
+            row.map_err(|error| A::Error::custom(format!("row {number}: {error}")))
+        });
+        rows.collect::<Result<_, _>>().map(Json::Array)
     }
 
     fn visit_unit<E>(self) -> Result<Json<T, R>, E> {
-        Ok(Json::Other)
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json<T, R>, E> {
-        Ok(Json::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Json<T, R>, E> {
+        Ok(Json::Boolean(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Json<T, R>, E> {
-        Ok(Json::Other)
+    fn visit_u64<E>(self, value: u64) -> Result<Json<T, R>, E> {
+        Ok(Json::Number(value.to_string()))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Json<T, R>, E> {
-        Ok(Json::Other)
+    fn visit_i64<E>(self, value: i64) -> Result<Json<T, R>, E> {
+        Ok(Json::Number(value.to_string()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json<T, R>, E> {
-        Ok(Json::Other)
+    fn visit_f64<E>(self, value: f64) -> Result<Json<T, R>, E> {
+        Ok(Json::Number(value.to_string()))
     }
 }
 
@@ -178,31 +163,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// An object, of which only the links to others are kept.
-#[derive(Deserialize)]
-pub(crate) struct Linked {
-    #[serde(default, rename = "_links")]
-    pub(crate) links: Json<Links>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Links {
-    #[serde(rename = "self")]
-    pub(crate) own: Json<Link>,
-    pub(crate) member: Json<Link>,
-}
-
+/// A HAL link. What is not an object with a text `href` is not a link.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Link {
     href: Json,
 }
 
-impl Json<Link> {
-    pub(crate) fn href(self) -> Option<String> {
-        self.object()?.href.text()
-    }
+/// Returns where one of these links leads.
+pub(crate) fn href<T>(links: Json<T>, link: impl FnOnce(T) -> Json<Link>) -> Option<String> {
+    link(links.object()?).object()?.href.text()
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
-use std::mem;
 
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, Json, Link, Object};
@@ -47,13 +46,13 @@ impl Progress {
             page => page?,
         };
         let page = Page::<R>::read(&body)?;
-        let known = self.counters.or(page.counters);
-        if page.counters.or(known) != known {
+        let counters = page.counters.or(self.counters);
+        if counters != self.counters.or(page.counters) {
             let text = "the listing changed while it was read: the counters differ";
             let error = Error::new(ErrorKind::Decode, text).with_advice("try again");
             return Err(error.retryable(true));
         }
-        self.counters = known;
+        self.counters = counters;
 
         let rows_on_page = page.rows.len();
         if is_first {
@@ -66,21 +65,19 @@ impl Progress {
             members.extend(new.map(|(row, _)| row));
             self.earlier.extend(identities);
         }
-        let members_before = mem::replace(&mut self.members, members.len() as u64);
-        if self.members == members_before {
-            // The first page counts as reached even if nobody is on it.
-            self.pages = self.pages.max(1);
+        if members.len() as u64 == self.members {
             return match rows_on_page {
                 0 => self.end(number, "is empty"),
                 _ => self.end(number, "repeats earlier members"),
             };
         }
+        self.members = members.len() as u64;
         self.pages = number;
 
         let is_silent = page.counters == Counters::default() && !page.has_next_link;
         let may_have_more = page.has_next_link
-            || known.total_count > Some(self.members)
-            || known.total_pages > Some(self.pages)
+            || counters.total_count > Some(self.members)
+            || counters.total_pages > Some(self.pages)
             || is_silent && rows_on_page == PAGE_SIZE;
         if is_first && may_have_more {
             self.earlier.extend(identify(&body, rows_on_page));
@@ -90,10 +87,11 @@ impl Progress {
 
     /// Ends a listing at a page that brings nothing, which is an error if something is missing.
     fn end(&self, number: u64, how: &str) -> Result<Option<u64>> {
-        let counters = self.counters;
-        let (reached, total, unit) = match (counters.total_count, counters.total_pages) {
+        // The first page counts as reached even if nobody is on it.
+        let pages = self.pages.max(1);
+        let (reached, total, unit) = match (self.counters.total_count, self.counters.total_pages) {
             (Some(total), _) => (self.members, total, "members"),
-            (None, Some(total)) => (self.pages, total, "pages"),
+            (None, Some(total)) => (pages, total, "pages"),
             (None, None) => return Ok(None),
         };
         if reached >= total {
@@ -139,8 +137,8 @@ struct Envelope<R> {
     #[serde(rename = "_embedded")]
     embedded: Option<Json<Embedded<R>>>,
     pagination: Option<Object<Counters>>,
-    #[serde(rename = "_links")]
-    links: Option<Object<PageLinks>>,
+    #[serde(default, rename = "_links")]
+    links: Json<PageLinks>,
 }
 
 #[derive(Deserialize)]
@@ -160,12 +158,11 @@ impl<R: DeserializeOwned> Page<R> {
         let rows = match json::read::<Json<Envelope<R>, R>>(body)? {
             Json::Object(envelope) => {
                 counters = envelope.pagination.map_or(counters, |Object(it)| it);
-                let next = envelope.links.map(|Object(links)| links.next_page);
-                has_next_link = next.and_then(Json::href).is_some();
+                has_next_link = json::href(envelope.links, |links| links.next_page).is_some();
                 let embedded = envelope.embedded.and_then(Json::object);
                 embedded.and_then(|it| it.memberships?.array())
             }
-            array => array.array(),
+            other => other.array(),
         };
         Ok(Self {
             rows: rows.ok_or_else(|| Error::unreadable(EXPECTED))?,
@@ -175,8 +172,7 @@ impl<R: DeserializeOwned> Page<R> {
     }
 }
 
-/// The only fields of a row that say who it is about. Values that are not strings, or are blank, count as
-/// absent.
+/// The only fields of a row that say who it is about.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Identity {
@@ -195,43 +191,37 @@ struct RowLinks {
     own: Json<Link>,
 }
 
-impl Identity {
-    fn digest(self) -> Option<u64> {
-        let is_blank = |text: &String| text.trim().is_empty();
-        let text = |value: Json| value.text().filter(|text| !is_blank(text));
-        if let Some(token) = text(self.member_token) {
-            return Some(digest(("token", token)));
-        }
-        let name = text(self.member_username).or(text(self.username));
-        let email = text(self.email);
-        if name.is_some() || email.is_some() {
-            return Some(digest(("names", name, email)));
-        }
-        let href = self.links.object()?.own.href()?;
-        (!is_blank(&href)).then(|| digest(("link", href)))
-    }
-}
-
-/// The digest of a row's identity, if it has one. This is all that is kept of a row.
+/// All that is kept of them: a digest, if the row says who it is about.
+#[derive(Deserialize)]
+#[serde(from = "Identity")]
 struct Known(Option<u64>);
 
-impl<'de> Deserialize<'de> for Known {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Object(identity) = Object::<Identity>::deserialize(deserializer)?;
-        Ok(Self(identity.digest()))
+impl From<Identity> for Known {
+    fn from(row: Identity) -> Self {
+        // What is not a string, or is blank, counts as absent.
+        let text = |value: Option<String>| value.filter(|text| !text.trim().is_empty());
+        if let Some(token) = text(row.member_token.text()) {
+            return Self(Some(digest(("token", token))));
+        }
+        let name = text(row.member_username.text()).or(text(row.username.text()));
+        let email = text(row.email.text());
+        if name.is_some() || email.is_some() {
+            return Self(Some(digest(("names", name, email))));
+        }
+        let href = text(json::href(row.links, |links| links.own));
+        Self(href.map(|href| digest(("link", href))))
     }
 }
 
-/// Returns a digest for each row of a page, the same one for rows about the same member. A row without
-/// an identity is known by the page and its place there; if an identity cannot be read, so is every row.
+/// Returns a digest for each row of a page, the same one for rows about the same member. A row that does
+/// not say who it is about is known by the page and its place there; if one cannot be read, so is every row.
 fn identify(body: &[u8], rows: usize) -> Vec<u64> {
     let page = digest(body);
-    let by_place = |row| digest(("place", page, row));
     let mut known = Page::<Known>::read(body).map_or(Vec::new(), |page| page.rows);
     known.resize_with(rows, || Known(None));
     let rows = known.into_iter().enumerate();
-    rows.map(|(row, Known(digest))| digest.unwrap_or_else(|| by_place(row)))
-        .collect()
+    let digests = rows.map(|(row, Known(known))| known.unwrap_or(digest(("place", page, row))));
+    digests.collect()
 }
 
 fn digest(value: impl Hash) -> u64 {

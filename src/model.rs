@@ -3,9 +3,10 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::de::{Error as _, IgnoredAny, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::json::Object;
+use crate::json::{Json, Link, Object};
 
 /// The only state that Mode documents.
 const ACTIVE: &str = "active";
@@ -94,7 +95,6 @@ pub struct Membership {
 
 impl Membership {
     /// Returns whether the state is exactly `active`.
-    #[must_use]
     pub fn is_active(&self) -> bool {
         self.state == ACTIVE
     }
@@ -151,8 +151,11 @@ struct MembershipFields {
     member_token: Option<String>,
     name: Option<String>,
     email: Option<String>,
+    #[serde(default, deserialize_with = "boolean")]
     admin: Option<bool>,
+    #[serde(default, deserialize_with = "boolean")]
     invited: Option<bool>,
+    #[serde(default, deserialize_with = "boolean")]
     managed_by_scim: Option<bool>,
     activated_at: Option<String>,
 }
@@ -170,6 +173,33 @@ impl From<Object<MembershipFields>> for Membership {
             managed_by_scim: row.managed_by_scim,
             activated_at: row.activated_at,
         }
+    }
+}
+
+/// An object, of which only the links to others are kept.
+#[derive(Deserialize)]
+pub(crate) struct Linked {
+    #[serde(default, rename = "_links")]
+    pub(crate) links: Json<Links>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Links {
+    #[serde(rename = "self")]
+    pub(crate) own: Json<Link>,
+    pub(crate) member: Json<Link>,
+}
+
+/// Reads a boolean or null. serde's own error for a string would quote it, however long it is.
+fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Json::<IgnoredAny>::deserialize(deserializer)? {
+        Json::Boolean(boolean) => Ok(Some(boolean)),
+        Json::Null => Ok(None),
+        _ => Err(D::Error::invalid_type(
+            Unexpected::Other("JSON"),
+            &"a boolean",
+        )),
     }
 }
 

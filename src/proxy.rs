@@ -24,6 +24,7 @@ pub(crate) fn find(origin: &Origin) -> Result<Option<NamedProxy>> {
     let Some((variable, value)) = named.filter(|_| !is_exempt && !origin.is_loopback) else {
         return Ok(None);
     };
+    let is_http = |it: &Proxy| matches!(it.protocol(), Http | Https);
     let fault = match usable_proxy(&value) {
         // ureq would use a SOCKS proxy as soon as any crate enables the feature for it.
         Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => {
@@ -37,10 +38,6 @@ pub(crate) fn find(origin: &Origin) -> Result<Option<NamedProxy>> {
     };
     let advice = format!("correct it, unset it, or put {host} into NO_PROXY");
     Err(Error::invalid_input(format!("the variable {variable} {fault}")).with_advice(advice))
-}
-
-fn is_http(proxy: &Proxy) -> bool {
-    matches!(proxy.protocol(), Http | Https)
 }
 
 /// Returns the first of these variables that is set and not blank.

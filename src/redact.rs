@@ -1,6 +1,5 @@
 //! Makes text from outside safe to print. Pure.
 
-use base64::engine::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
 /// How many characters of a text from outside are kept at most.
@@ -17,9 +16,9 @@ impl Redactor {
         let pair = format!("{token}:{secret}");
         // A server may repeat a credential without the spaces around it.
         let plain = [token, secret, &pair, token.trim(), secret.trim()];
-        let encode = |base64: GeneralPurpose| plain.map(|text| base64.encode(text));
-        let encoded = [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD].map(encode);
-        let mut spellings = [encoded.concat(), plain.map(String::from).into()].concat();
+        let mut spellings: Vec<String> = plain.map(String::from).into();
+        spellings.extend(plain.map(|text| BASE64_STANDARD_NO_PAD.encode(text)));
+        spellings.extend(plain.map(|text| BASE64_URL_SAFE_NO_PAD.encode(text)));
         // Replacing one or two bytes would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
         Self(spellings)

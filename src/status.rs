@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Number;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
-use crate::json;
+use crate::json::{self, Json};
 use crate::redact::Redactor;
 use crate::retry;
 
-const SAME_AGAIN_ADVICE: &str = "the same would come again: check the base URL";
+const SAME_AGAIN_ADVICE: &str = "a retry would fail the same way: check the base URL";
+/// If a crate enables serde_json's feature `arbitrary_precision`, a number is an object with this name.
+const NUMBER: &str = "$serde_json::private::Number";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -19,57 +20,47 @@ struct Body {
     message: Words,
 }
 
-/// Any JSON, because Mode's messages are not always strings.
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Words {
-    Text(String),
-    Number(Number),
-    Boolean(bool),
-    List(Vec<Words>),
-    Fields(BTreeMap<String, Words>),
-    #[default]
-    Null,
-}
+/// Any JSON, written for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`. Mode's
+/// messages are not always strings.
+#[derive(Default)]
+struct Words(String);
 
-impl Words {
-    /// Writes JSON for people to read: `{"field": ["wrong", "short"]}` is `field: wrong, short`.
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Number(number) => number.to_string(),
-            Self::Boolean(boolean) => boolean.to_string(),
-            Self::List(items) => items.iter().map(Self::text).collect::<Vec<_>>().join(", "),
-            Self::Fields(fields) => {
-                let field = |(name, it): (&String, &Self)| format!("{name}: {}", it.text());
-                fields.iter().map(field).collect::<Vec<_>>().join("; ")
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match Json::<BTreeMap<String, Self>, Self>::deserialize(deserializer)? {
+            Json::Text(text) | Json::Number(text) => text,
+            Json::Boolean(boolean) => boolean.to_string(),
+            Json::Array(items) => {
+                let items: Vec<String> = items.into_iter().map(|Self(text)| text).collect();
+                items.join(", ")
             }
-            Self::Null => String::new(),
-        }
+            Json::Object(fields) => {
+                let field = |(name, Self(text)): (String, Self)| match &*name {
+                    NUMBER => text,
+                    name => format!("{name}: {text}"),
+                };
+                fields.into_iter().map(field).collect::<Vec<_>>().join("; ")
+            }
+            Json::Null => String::new(),
+        };
+        Ok(Self(text))
     }
 }
 
 /// Turns a response whose status is not 200 into an error. Its body may be anything.
 pub(crate) fn error(status: u16, body: &[u8], redactor: &Redactor) -> Error {
-    let Body { id, message } = json::read_object(body).unwrap_or_default();
-    let id = id.text();
-    let message = match message {
-        Words::Null => plain_text(body),
-        message => message.text(),
-    };
-    let clean = |text: &str| Some(redactor.clean(text)).filter(|text| !text.is_empty());
-    let kind = kind(status, &id);
-    let (id, message) = (clean(&id), clean(&message));
-
-    let mut text = status.to_string();
-    text.extend(id.iter().flat_map(|id| [" ", id]));
-    text.extend(message.iter().flat_map(|message| [": ", message]));
+    let json = json::read::<Json<Body>>(body);
+    let plain = if json.is_err() { plain_text(body) } else { "" };
+    let Body { id, message } = json.ok().and_then(Json::object).unwrap_or_default();
+    let kind = kind(status, &id.0);
+    let id = redactor.clean(&id.0);
+    let message = redactor.clean(&(message.0 + plain));
     let is_retried = retry::is_retried_status(status);
-    let error = Error::of_status(kind, status, text).with_api_words(id, message);
-    if kind == ErrorKind::Server && !is_retried {
-        return error.retryable(false).with_advice(SAME_AGAIN_ADVICE);
+    let error = Error::of_status(kind, status, id, message).retryable(is_retried);
+    match kind {
+        ErrorKind::Server if !is_retried => error.with_advice(SAME_AGAIN_ADVICE),
+        _ => error,
     }
-    error.retryable(is_retried)
 }
 
 fn kind(status: u16, id: &str) -> ErrorKind {
@@ -88,13 +79,15 @@ fn kind(status: u16, id: &str) -> ErrorKind {
     }
 }
 
-/// The text of a body that is neither HTML nor JSON nor broken JSON. It may be empty.
-fn plain_text(body: &[u8]) -> String {
+/// Returns the text of a body that is not JSON. There is none in HTML, in broken JSON and in what is not
+/// text.
+fn plain_text(body: &[u8]) -> &str {
     let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = text.trim();
-    let is_json = text.starts_with('{') || text.starts_with("[{") || json::is_json(body);
-    if is_json || body.contains(&0) || json::is_markup(body) {
-        return String::new();
+    let is_code = json::is_markup(body) || text.starts_with('{') || text.starts_with("[{");
+    if is_code || body.contains(&0) {
+        ""
+    } else {
+        text
     }
-    text.into()
 }

@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use ureq::Timeout;
 use ureq::config::Config;
-use ureq::http::{HeaderMap, Response, Uri, header};
-use ureq::{Body, Timeout};
+use ureq::http::{HeaderMap, Uri, header};
 
 use crate::connection::{CONNECT_TIMEOUT, Route, altered};
 use crate::credentials::Credentials;
@@ -54,17 +54,13 @@ impl Transport {
         proxy: Option<NamedProxy>,
         mut settings: Settings,
     ) -> Self {
-        let encoding = if cfg!(feature = "gzip") {
-            "gzip"
-        } else {
-            "identity"
-        };
+        let has_gzip = cfg!(feature = "gzip");
+        let encoding = if has_gzip { "gzip" } else { "identity" };
         settings.attempt_timeout = settings.attempt_timeout.min(settings.timeout);
         let route = Route {
             origin,
             proxy,
             redactor: credentials.redactor(),
-            system_roots: settings.system_roots,
         };
         let proxy = route.proxy.as_ref().map(|named| named.proxy.clone());
         let config = Config::builder()
@@ -95,16 +91,24 @@ impl Transport {
             let text = "the deadline passed before the request was sent";
             return Err(Error::new(ErrorKind::Timeout, text));
         }
-        let start = Instant::now();
         let usual = self.settings.attempt_timeout;
         let has_own_limit = time_left + TIME_THAT_MATTERS <= usual;
         let limit = if has_own_limit { time_left } else { usual };
-        let response = self.call(target, has_own_limit.then_some(limit));
+        let request = self.agent.get(format!("{}{target}", self.route.origin.url));
+        let mut request = request.header(header::AUTHORIZATION, &self.authorization);
+        if has_own_limit {
+            request = request.config().timeout_global(Some(limit)).build();
+        }
+        let response = if self.route.proxy.is_none() {
+            request.call()
+        } else {
+            // ureq limits each read of a proxy's response to CONNECT, but not all of them together.
+            within(limit, || request.call()).unwrap_or(Err(ureq::Error::Timeout(Timeout::Global)))
+        };
         let response = response.map_err(|error| self.route.convert_error(error, limit))?;
         let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
         if status != 200 {
-            let time = MAX_ERROR_TIME.min(limit.saturating_sub(start.elapsed()));
             let mut reader = body.into_reader().take(MAX_ERROR_BYTES);
             let read = move || {
                 let mut bytes = Vec::new();
@@ -113,7 +117,7 @@ impl Transport {
                 bytes
             };
             // A body that stalls is lost.
-            let body = within(time, read).unwrap_or_default();
+            let body = within(MAX_ERROR_TIME, read).unwrap_or_default();
             return Err(self.error_response(status, &head.headers, &body));
         }
         // ureq removes the header if it has decoded the body.
@@ -130,21 +134,6 @@ impl Transport {
         let read = reader.read_to_end(&mut bytes);
         read.map_err(|error| self.route.convert_error(error.into(), limit))?;
         Ok(bytes)
-    }
-
-    /// Sends a request, with a time limit of its own if there is one.
-    fn call(&self, target: &str, limit: Option<Duration>) -> Result<Response<Body>, ureq::Error> {
-        let request = self.agent.get(format!("{}{target}", self.route.origin.url));
-        let mut request = request.header(header::AUTHORIZATION, &self.authorization);
-        if limit.is_some() {
-            request = request.config().timeout_global(limit).build();
-        }
-        if self.route.proxy.is_none() {
-            return request.call();
-        }
-        // ureq limits each read of a proxy's response to CONNECT, but not all of them together.
-        let limit = limit.unwrap_or(self.settings.attempt_timeout);
-        within(limit, || request.call()).unwrap_or(Err(ureq::Error::Timeout(Timeout::Global)))
     }
 
     fn error_response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {

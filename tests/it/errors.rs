@@ -82,7 +82,7 @@ fn the_text_says_what_was_asked_what_came_and_what_to_do() {
     const PERMISSION: &str = "the key lacks permission for this: ask an administrator";
     const REFUSED: &str = "Mode refuses this request as it is: check what it asks for";
     const LATER: &str = "a failure on Mode's side: try again later";
-    const SAME: &str = "the same would come again: check the base URL";
+    const SAME: &str = "a retry would fail the same way: check the base URL";
     const SLOWER: &str = "slow down: Mode allows about 40 requests in 10 seconds";
     const OTHER: &str = "Mode does not document this status: check the base URL";
     const LIST: &str = r#"{"id": "x", "message": {"name": ["is taken", "is short"], "x": 1}}"#;
@@ -199,11 +199,11 @@ fn a_decode_error_has_a_position_and_only_our_words() {
     let listing = |body: &str| failing(Reply::json(200, body));
     let cases = [
         "[{\"state\": \"active\"},\n {\"name\": \"x\"}] => row 2: missing field `state` @ 2:14",
-        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected a boolean @ 42"#,
+        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected a boolean @ 43"#,
         r#"[{"state": "active"}, {"state": 7}] => row 2: expected a string @ 33"#,
         r#"{"_embedded": {"memberships": [[]]}} => row 1: expected an object @ 34"#,
-        r#"[{"state": "active" => JSON that ends too early @ 19"#,
-        "ada@example.com => not JSON @ 1",
+        r#"[{"state": "active" => it is not JSON @ 19"#,
+        "ada@example.com => it is not JSON @ 1",
     ];
     each(cases, |case| check_decode(case, ADVICE, listing));
     let others = [
@@ -587,8 +587,8 @@ fn get_tells_what_the_callers_type_lacks() {
         // Rails escapes `&`, `<` and `>` in this way.
         r#"[{"title": "a \u0026 b"}] => missing field `name` @ 24"#,
         r#"[{"name": 7, "title": "a string"}] => expected a string @ 11"#,
-        "[ => JSON that ends too early @ 1",
-        "alice => not JSON @ 1",
+        "[ => it is not JSON @ 1",
+        "alice => it is not JSON @ 1",
         // This is JSON, but it is too deep to be read.
         &format!("{too_deep} => unexpected JSON @ 135"),
     ];

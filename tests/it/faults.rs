@@ -95,7 +95,7 @@ fn a_refused_port_is_tried_four_times() {
     assert_eq!(error.to_string(), format!("{text}{advice}"));
     // The cause is in the system's own words, which are others on Windows.
     let refused = TcpStream::connect(address).unwrap_err();
-    assert_eq!(format!("{error:?}"), format!("{text}: {refused}{advice}"));
+    assert_eq!(format!("{error:?}"), format!("{text}{advice}: {refused}"));
 }
 
 #[test]
@@ -341,8 +341,6 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
         Reply::json(200, "null"),
         Reply::bytes(200, "text/html", "<!DOCTYPE html>"),
         Reply::bytes(200, "x", b"[{\"state\": \"\xff\"}]"),
-        // Not UTF-8 where nobody looks.
-        Reply::bytes(200, "x", b"[{\"state\": \"active\", \"x\": \"\xff\"}]"),
         encoded("identity").header("Content-Encoding", "br"),
         encoded("\u{e4}"),
         encoded("br"),
@@ -353,6 +351,9 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
         failing_after(1, ErrorKind::Decode, reply);
     });
     assert_one_row(&client(&serving(encoded("Identity"))));
+    // Nobody reads the field that is not UTF-8.
+    let latin = b"[{\"state\": \"active\", \"x\": \"\xff\"}]";
+    assert_one_row(&client(&serving(Reply::bytes(200, "x", latin))));
 }
 
 #[test]

@@ -608,7 +608,6 @@ fn an_answer_without_a_listing_is_an_error_and_an_empty_listing_is_nobody() {
         r#"{"_embedded": {"memberships": []}, "pagination": []}"#,
         r#"{"_embedded": {"memberships": []}, "pagination": {"total_pages": "2"}}"#,
         r#"{"_embedded": {"memberships": []}, "pagination": {"total_pages": -1}}"#,
-        r#"{"_embedded": {"memberships": []}, "_links": 7}"#,
         "<!DOCTYPE html><title>Sign in</title>",
         "\u{feff}[]",
         "\u{feff}{\"_embedded\": {\"memberships\": []}}",
@@ -619,7 +618,13 @@ fn an_answer_without_a_listing_is_an_error_and_an_empty_listing_is_nobody() {
         check(from_ref(&page), &error);
         check(&[page_of("0..2 next"), page], &error);
     });
-    let nobody = ["[]", " \n[ ]\t", r#"{"_embedded": {"memberships": []}}"#];
+    let nobody = [
+        "[]",
+        " \n[ ]\t",
+        r#"{"_embedded": {"memberships": []}}"#,
+        r#"{"_embedded": {"memberships": []}, "_links": 7}"#,
+        r#"{"_embedded": {"memberships": []}, "_links": [{"next_page": {"href": "/x"}}]}"#,
+    ];
     each(nobody, |body| check(&[Reply::json(200, *body)], &Ok(0)));
 }
 

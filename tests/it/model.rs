@@ -150,15 +150,15 @@ fn what_is_cut_off_or_not_json_is_no_wrong_type() {
     let cases = [
         (
             r#"{"username": "ada", "name":"#,
-            "JSON that ends too early at line 1 column 27",
+            "it is not JSON at line 1 column 27",
         ),
         (
             r#"{"username": "ada", "name": "12"#,
-            "JSON that ends too early at line 1 column 31",
+            "it is not JSON at line 1 column 31",
         ),
         (
             r#"{"username": "ada", "name": xyz}"#,
-            "not JSON at line 1 column 29",
+            "it is not JSON at line 1 column 29",
         ),
         (
             r#"{"username": "ada", "name": []}"#,

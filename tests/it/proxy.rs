@@ -11,7 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use mode_analytics::Client;
 
 use crate::leaks::{Log, shown};
-use crate::tls::{Authority, NO_TLS, Server, proxy, saying};
+use crate::tls::{Authority, NO_TLS, Server, UNKNOWN_ISSUER, proxy, saying};
 use crate::{builder_at, chain, credentials, each, is_own_process, run_in_own_process};
 
 const USER: &str = "mallory";
@@ -387,10 +387,9 @@ fn user_name_and_password_reach_the_proxy() {
 #[test]
 fn tls_that_fails_behind_a_proxy_has_the_advice_that_fits() {
     let re_signed = Server::start(Authority::new().certify("mode.example", 2099));
-    let advice = "a proxy that re-signs traffic needs `platform-verifier` and `system_roots()`";
     let plain = saying(b"HTTP/1.1 200 OK\r\n\r\n");
     let cases = [
-        (re_signed.port, advice, "UnknownIssuer"),
+        (re_signed.port, UNKNOWN_ISSUER, "UnknownIssuer"),
         (plain, NO_TLS, "InvalidContentType"),
     ];
     each(cases, |&(port, advice, cause)| {
