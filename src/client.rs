@@ -23,7 +23,7 @@ const NO_MEMBER_ADVICE: &str =
     "this key does not belong to a member: verify() says what it gives access to";
 const FOREIGN_LINK_ADVICE: &str =
     "a link on the way to the member is not a path below /api/ at the base URL: it is not followed";
-const TYPE_ADVICE: &str = "the type that `get` reads into must fit the response";
+const TYPE_ADVICE: &str = "check the base URL, and the type that `get` reads into";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
 /// A blocking client for the Mode REST API.

@@ -16,16 +16,17 @@ pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 }
 
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| decode_error(body, &error))
-}
-
-/// Says what was expected, and where. Never quotes the body.
-fn decode_error(body: &[u8], error: &serde_json::Error) -> Error {
     if is_markup(body) {
         let advice = "a sign-in page or something else in between answered: check the base URL";
-        return Error::unreadable("it is an HTML page, not JSON").with_advice(advice);
+        return Err(Error::unreadable("it is an HTML page, not JSON").with_advice(advice));
     }
-    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+    let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;
+    serde_json::from_str(text).map_err(|error| decode_error(text, &error))
+}
+
+/// Says what was expected, and where. Never quotes the text.
+fn decode_error(text: &str, error: &serde_json::Error) -> Error {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Error::unreadable(format!("it is not JSON{}", position(&error)));
     }
     let position = position(error);
@@ -39,7 +40,7 @@ fn decode_error(body: &[u8], error: &serde_json::Error) -> Error {
     let sentence = row.map_or(words, |(_, sentence)| sentence);
     let row = row.map_or(String::new(), |(number, _)| format!("row {number}: "));
     // A type of the caller's may have made up the position. No real one lies outside the body.
-    let is_real = error.line() > 0 && error.column() <= body.len() + 1;
+    let is_real = error.line() > 0 && error.column() <= text.len() + 1;
     let position = if is_real { &*position } else { "" };
     Error::unreadable(format!("{row}{}{position}", without_quotes(sentence)))
 }

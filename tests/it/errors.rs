@@ -593,7 +593,7 @@ fn get_tells_what_the_callers_type_lacks() {
         &format!("{too_deep} => unexpected JSON @ 135"),
     ];
     let get = |body: &str| error_of_type::<Vec<Group>>(Reply::json(200, body));
-    let advice = "the type that `get` reads into must fit the response";
+    let advice = "check the base URL, and the type that `get` reads into";
     each(cases, |case| check_decode(case, advice, get));
     let html = get("<html>").to_string();
     assert!(html.contains("it is an HTML page, not JSON"), "{html}");
@@ -615,6 +615,6 @@ fn a_type_that_fails_by_itself_has_no_position() {
     }
 
     let error = error_of_type::<Picky>(Reply::json(200, "true"));
-    let text = "cannot read the response: unexpected JSON (the type ";
+    let text = "cannot read the response: unexpected JSON (check ";
     assert!(error.to_string().contains(text), "{error}");
 }

@@ -341,6 +341,8 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
         Reply::json(200, "null"),
         Reply::bytes(200, "text/html", "<!DOCTYPE html>"),
         Reply::bytes(200, "x", b"[{\"state\": \"\xff\"}]"),
+        // Not UTF-8 where nobody looks.
+        Reply::bytes(200, "x", b"[{\"state\": \"active\", \"x\": \"\xff\"}]"),
         encoded("identity").header("Content-Encoding", "br"),
         encoded("\u{e4}"),
         encoded("br"),
@@ -351,9 +353,6 @@ fn bodies_that_are_no_answer_are_refused_at_once() {
         failing_after(1, ErrorKind::Decode, reply);
     });
     assert_one_row(&client(&serving(encoded("Identity"))));
-    // Nobody reads the field that is not UTF-8.
-    let latin = b"[{\"state\": \"active\", \"x\": \"\xff\"}]";
-    assert_one_row(&client(&serving(Reply::bytes(200, "x", latin))));
 }
 
 #[test]
