@@ -171,6 +171,11 @@ fn a_call_holds_a_small_multiple_of_the_body() {
         format!(r#"{{"_links": {links}, "_embedded": {{"memberships": {rows}}}}}"#)
     };
     let paged = with_next(&smallest);
+    let text = format!(
+        r#"[{{"state": "active", "admin": "{}"}}]"#,
+        "\\u001f".repeat(SIZE / 6)
+    );
+    let no_list: fn(&Client) = |client| drop(client.memberships("acme").unwrap_err());
     // About 250 kB are buffers of the HTTP client and its connection.
     let limits = [
         limit("count", MEMBERSHIPS, members.clone(), count, 1.5),
@@ -210,6 +215,7 @@ fn a_call_holds_a_small_multiple_of_the_body() {
         limit("the same for verify", "/api/verify", links, verify, 1.4),
         limit("numbers for a link", MEMBERSHIPS, next_page, count, 1.4),
         limit("huge foreign fields", MEMBERSHIPS, foreign, count, 1.4),
+        limit("a text for a boolean", MEMBERSHIPS, text, no_list, 2.0),
     ];
     let mut exceeded = Vec::new();
     for limit in limits {
@@ -234,10 +240,25 @@ fn a_call_holds_a_small_multiple_of_the_body() {
 fn the_body_of_an_error_is_read_up_to_a_limit() {
     let server = FakeMode::start();
     let endless = Reply::json(403, "x".repeat(1000)).endless();
-    server.on(MEMBERSHIPS, endless.framing(Framing::Chunked));
+    let nested = |item: &str| {
+        let items = vec![item; 65_000 / (item.len() + 1)].join(",");
+        let message = format!("{}{items}{}", "[".repeat(100), "]".repeat(100));
+        Reply::json(403, format!(r#"{{"message": {message}}}"#))
+    };
+    let replies = [
+        endless.framing(Framing::Chunked),
+        nested("[]"),
+        nested("1"),
+        nested(r#"{"":0}"#),
+        nested(&format!("{}{}", "[".repeat(20), "]".repeat(20))),
+    ];
     let client = client(&server);
-    let held = held(|| client.memberships("acme").unwrap_err());
-    assert!(held < 1 << 20, "{held} bytes");
+    for reply in replies {
+        server.on(MEMBERSHIPS, reply);
+        let held = held(|| client.memberships("acme").unwrap_err());
+        println!("{held} bytes for the body of an error");
+        assert!(held < 2 << 20, "{held} bytes");
+    }
 }
 
 #[test]
