@@ -164,9 +164,9 @@ impl ClientBuilder {
 
     /// Sets the base from which the waits between attempts are computed. Default: 500 ms.
     ///
-    /// The wait before retry *n* (counted from 0) is random, between zero and `delay` · 2ⁿ. After a
-    /// 429 without `Retry-After`, it lies in the upper half of a range eight times as large, so that
-    /// three waits together last longer than Mode's window of 10 seconds.
+    /// The wait before retry *n* (the first is 1) is random, between zero and `delay` · 2ⁿ⁻¹. After a 429
+    /// without `Retry-After`, the bound is eight times as high and the wait is at least half of it, so
+    /// that with the defaults three waits together last longer than Mode's window of 10 seconds.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.settings.policy.base_delay = delay;
         self

@@ -20,9 +20,8 @@ use crate::transport::Transport;
 const FULL: &str = "";
 const LITE: &str = "/lite";
 const NO_MEMBER_ADVICE: &str =
-    "this key does not belong to a member: verify() says what it gives access to";
-const FOREIGN_LINK_ADVICE: &str =
-    "a link on the way to the member is not a path below /api/ at the base URL: it is not followed";
+    "no member was found for this key: verify() says what it gives access to";
+const FOREIGN_LINK_ADVICE: &str = "a link to the key's member is not a plain path below /api/ at the base URL, so it was not followed";
 const TYPE_ADVICE: &str = "check the base URL, and the type that `get` reads into";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
@@ -52,7 +51,7 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ErrorKind::Unauthorized`] if the token or the secret is wrong, and
-    /// [`ErrorKind::Decode`] if the response names no workspace, because it may not be Mode's. [Every
+    /// [`ErrorKind::Decode`] if the response does not name a workspace, because it may not be Mode's. [Every
     /// method](Self#errors) can return further errors.
     ///
     /// ```no_run
@@ -61,22 +60,21 @@ impl Client {
     /// # Ok::<(), mode_analytics::Error>(())
     /// ```
     pub fn verify(&self) -> Result<Verification> {
-        let read = |body: Result<Vec<u8>>| json::read_object(&body?);
-        self.fetch("/api/verify", None, self.deadline(), read)
+        self.object("/api/verify", self.deadline())
     }
 
     /// Returns the user that the key belongs to: `GET /api/account`.
     ///
     /// Mode refuses this route to workspace keys and member keys, with status 400 and the message
-    /// "This endpoint is unsupported for use with Api Keys". In that case, the user is looked up in
-    /// three more requests, as other clients do it: for what the key gives access to, for the record of
-    /// the key, and for the member in that record. A link is followed only if it stays at the base URL.
+    /// "This endpoint is unsupported for use with Api Keys". In that case, up to three more requests look
+    /// the user up, as other clients do: `/api/verify`, the record of the key, and the member that the
+    /// record links to. A link is followed only if it stays at the base URL.
     ///
     /// # Errors
     ///
-    /// Returns the original [`ErrorKind::BadRequest`] if the key does not belong to a member, which
-    /// is normal for a workspace key; use [`verify()`](Self::verify) instead. Other failures are
-    /// returned unchanged. [Every method](Self#errors) can return further errors.
+    /// Returns the original error, usually [`ErrorKind::BadRequest`], if no member is found: a workspace
+    /// key may have none, so use [`verify()`](Self::verify) instead. Other failures are returned
+    /// unchanged. [Every method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -85,19 +83,15 @@ impl Client {
     /// ```
     pub fn account(&self) -> Result<Account> {
         let deadline = self.deadline();
-        let read = |body: Result<Vec<u8>>| json::read_object(&body?);
-        let refused = match self.fetch("/api/account", None, deadline, read) {
+        let refused = match self.object("/api/account", deadline) {
             Err(error) if error.status() == Some(400) => error,
             other => return other,
         };
         let mut path = String::from("/api/verify");
         let links: [fn(Links) -> Json<Link>; 2] = [|links| links.own, |links| links.member];
         for link in links {
-            let href = self.fetch(&path, None, deadline, |body| {
-                let Linked { links } = json::read_object(&body?)?;
-                Ok(json::href(links, link))
-            })?;
-            let Some(href) = href else {
+            let Linked { links } = self.object(&path, deadline)?;
+            let Some(href) = json::href(links, link) else {
                 return Err(refused.with_advice(NO_MEMBER_ADVICE));
             };
             let Some(next) = self.0.route.origin.path_of_link(&href) else {
@@ -105,13 +99,15 @@ impl Client {
             };
             path = next;
         }
-        self.fetch(&path, None, deadline, read)
+        self.object(&path, deadline)
     }
 
     /// Returns all members of a workspace: `GET /api/{workspace}/memberships`, with all of its pages.
     ///
-    /// You get the whole listing or an error, never a part of it. An empty `Vec` means that the
-    /// workspace has no members. `workspace` is the name in `https://app.mode.com/<workspace>`.
+    /// You get every member once, or an error, with the exceptions that the README names under *When the
+    /// listing is whole*: if somebody joins, leaves or accepts an invitation between two requests, not every
+    /// server gives a sign of it. An empty `Vec` means that the workspace has no members. `workspace` is the
+    /// name in `https://app.mode.com/<workspace>`.
     ///
     /// Other clients have seen Mode answer this route with 404 for some keys, although the key and
     /// the workspace are fine. In that case, the members come from the
@@ -123,8 +119,8 @@ impl Client {
     /// digits, `-`, `_` and `.`, or if it is `account` or `verify`, which are reserved by Mode's API.
     /// Returns [`ErrorKind::NotFound`] if neither listing exists. Returns [`ErrorKind::Decode`] if
     /// the response contains no listing, if a row has no `state` or a field of the wrong type, if
-    /// fewer members or pages arrive than the server counts, or if its counters change while the
-    /// pages are read. [Every method](Self#errors) can return further errors.
+    /// fewer members arrive than the server counts (or fewer pages, if it counts only those), or if its
+    /// counters change while the pages are read. [Every method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -174,11 +170,8 @@ impl Client {
     /// ```
     pub fn membership_counts(&self, workspace: &str) -> Result<MembershipCounts> {
         let rows: Vec<Object<State>> = self.list(workspace, FULL)?;
-        let mut counts = MembershipCounts::default();
-        for Object(State { state }) in rows {
-            counts.add(state);
-        }
-        Ok(counts)
+        let states = rows.into_iter().map(|Object(row)| row.state);
+        Ok(MembershipCounts::of(states))
     }
 
     /// Returns the response to any other GET, one page at a time.
@@ -207,9 +200,17 @@ impl Client {
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         input::check_path(path, &self.0.route.redactor)?;
         self.fetch(path, None, self.deadline(), |body| {
-            let read = json::read(&body?);
+            let body = body?;
+            let read = json::read(&body);
+            if json::is_markup(&body) {
+                return read;
+            }
             read.map_err(|error| error.with_advice(TYPE_ADVICE))
         })
+    }
+
+    fn object<T: DeserializeOwned>(&self, path: &str, deadline: Instant) -> Result<T> {
+        self.fetch(path, None, deadline, |body| json::read_object(&body?))
     }
 
     /// Reads all pages of a listing. If the full form does not exist, reads the lite form instead.

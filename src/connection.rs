@@ -19,22 +19,29 @@ const NOT_FOUND: &str = "failed to lookup address information";
 /// What a failure says, and what to do about it. The first row that fits counts.
 const TLS_ADVICE: &str = "\
 CaUsedAsEndEntity: the server needs a certificate other than its CA's own
-InvalidContentType: the other side does not speak TLS: check the port
+InvalidContentType: the other side does not speak TLS: check the port (and the scheme of a proxy's URL)
 No CA: install the system's CA certificates, or omit `system_roots()`
 UnknownIssuer: let this system trust the certificate's issuer, and use `system_roots()` (feature `platform-verifier`)
-expired: the certificate has expired, or this machine's clock is wrong
+not valid for name: the certificate is for another host
+NotValidForName: the certificate is for another host
 not valid yet: check this machine's clock
-not valid for name: the certificate is for another host";
+expired: the certificate has expired, or this machine's clock is wrong
+Expired: the certificate has expired, or this machine's clock is wrong";
 const PROXY_ADVICE: &str = "\
+one of: check the proxy that VARIABLE names; with socks5h:// or socks4a://, the proxy looks up HOST
 cannot look up: check the proxy that VARIABLE names
-within: the proxy that VARIABLE names may be silent: check it
-407: only Basic logins work: put the user name and the password, percent-encoded, into the URL in VARIABLE
+no connection: check that the proxy that VARIABLE names responds
+no complete: check the network and the proxy that VARIABLE names, or raise the timeout
+407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the URL in VARIABLE
 auth: put the user name and the password, percent-encoded, into the URL in VARIABLE
 403: the proxy forbids connections to HOST
+not allowed: the proxy forbids connections to HOST
 : check the proxy that VARIABLE names";
 const LOOPBACK_ADVICE: &str = "\
 cannot connect: check that a server runs at the base URL
-no connection: does the server speak https?";
+no connection: does the server speak https?
+no complete: check the server at the base URL, or raise the timeout
+: check the base URL and the server there";
 const DIRECT_ADVICE: &str = "\
 no connection: check the network, the firewall and the proxy variables";
 
@@ -67,7 +74,8 @@ impl Route {
                 return Error::new(ErrorKind::TooLarge, text);
             }
             Fault::Timeout(Timeout::Connect) => {
-                let text = format!("no connection within {CONNECT_TIMEOUT:.1?}");
+                let limit = limit.min(CONNECT_TIMEOUT);
+                let text = format!("no connection within {limit:.1?}");
                 return self.failure(ErrorKind::Timeout, &text, &text);
             }
             Fault::Timeout(_) => {
@@ -86,9 +94,8 @@ impl Route {
             }
             error => {
                 let text = self.redactor.clean(&error.to_string());
-                return self
-                    .failure(ErrorKind::Transport, &text, "")
-                    .retryable(false);
+                let failure = self.failure(ErrorKind::Transport, &text, "");
+                return failure.retryable(false);
             }
         };
         let cause = error.to_string();
@@ -105,20 +112,26 @@ impl Route {
     }
 
     fn io_text(&self, error: &io::Error) -> String {
+        use Io::{AddrNotAvailable, ConnectionRefused, HostUnreachable};
         use Io::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
-        use Io::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        use Io::{NetworkDown, NetworkUnreachable, PermissionDenied};
         // The standard library has no kind for this. On Windows, it is WSAHOST_NOT_FOUND to WSANO_DATA.
         let is_windows_code = cfg!(windows) && matches!(error.raw_os_error(), Some(11001..=11004));
         if is_windows_code || error.to_string().starts_with(NOT_FOUND) {
-            let host = match &self.proxy {
-                // With some SOCKS proxies, ureq looks up the server itself.
-                Some(named) if !named.proxy.resolve_target() => named.proxy.host(),
-                _ => &self.origin.host,
+            let host = &self.origin.host;
+            let hosts = match self.proxy.as_ref().map(|named| &named.proxy) {
+                // For some SOCKS proxies, ureq looks up both.
+                Some(proxy) if proxy.resolve_target() => {
+                    format!("one of {host} and {}", proxy.host())
+                }
+                Some(proxy) => proxy.host().into(),
+                None => host.into(),
             };
-            return format!("cannot look up {}", self.redactor.clean(host));
+            return format!("cannot look up {}", self.redactor.clean(&hosts));
         }
         let text = match error.kind() {
-            ConnectionRefused | HostUnreachable | NetworkUnreachable => "cannot connect",
+            AddrNotAvailable | ConnectionRefused | HostUnreachable => "cannot connect",
+            NetworkDown | NetworkUnreachable | PermissionDenied => "cannot connect",
             BrokenPipe | ConnectionAborted | ConnectionReset => "lost the connection",
             TimedOut | UnexpectedEof => "lost the connection",
             _ => "I/O error",
@@ -151,128 +164,149 @@ impl Route {
 
 /// The error for a body that was changed on the way.
 pub(crate) fn altered(what: &str) -> Error {
-    Error::unreadable(what).with_advice("something in between has changed the response")
+    Error::unreadable(what).with_advice("a proxy or a gateway may have changed the response")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn route(base_url: &str) -> Route {
-        Route {
+    const MODE: &str = "https://app.mode.com";
+
+    fn io(kind: Io) -> Fault {
+        Fault::Io(kind.into())
+    }
+
+    fn says(words: &str) -> Fault {
+        Fault::Io(io::Error::other(words))
+    }
+
+    fn tls(words: &str) -> Fault {
+        Fault::Io(io::Error::new(Io::InvalidData, words))
+    }
+
+    /// The text of the error, and whether it may be retried. `proxy` is its URL, or empty.
+    fn converted(base_url: &str, proxy: &str, fault: Fault) -> (String, bool) {
+        let proxy = Some(proxy).filter(|url| !url.is_empty());
+        let named = |url| NamedProxy {
+            proxy: ureq::Proxy::new(url).unwrap(),
+            variable: "ALL_PROXY",
+        };
+        let route = Route {
             origin: Origin::parse(base_url).unwrap(),
-            proxy: None,
+            proxy: proxy.map(named),
             redactor: Redactor::new("token", "secret"),
-        }
+        };
+        let error = route.convert_error(fault, Duration::from_secs(30));
+        (error.to_string(), error.is_retryable())
     }
 
     #[test]
     fn each_fault_has_its_text_and_its_advice() {
-        use ErrorKind::{Tls, Transport};
         const NETWORK: &str = "check the network, the base URL and the proxy variables";
-        const LOOKUP: &str = "failed to lookup address information: Name or service not known";
-        let io = |kind: Io| Fault::Io(kind.into());
-        let tls = |words: &str| Fault::Io(io::Error::new(Io::InvalidData, words));
-        let of_ca = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))";
+        let lookup = || says("failed to lookup address information: Name or service not known");
+        let cases = [
+            (lookup(), "cannot look up app.mode.com"),
+            (Fault::HostNotFound, "cannot look up app.mode.com"),
+            (io(Io::AddrNotAvailable), "cannot connect"),
+            (io(Io::ConnectionRefused), "cannot connect"),
+            (io(Io::HostUnreachable), "cannot connect"),
+            (io(Io::NetworkDown), "cannot connect"),
+            (io(Io::NetworkUnreachable), "cannot connect"),
+            (io(Io::BrokenPipe), "lost the connection"),
+            (io(Io::ConnectionAborted), "lost the connection"),
+            (io(Io::ConnectionReset), "lost the connection"),
+            (io(Io::TimedOut), "lost the connection"),
+            (io(Io::UnexpectedEof), "lost the connection"),
+            (Fault::BodyStalled, "lost the connection"),
+            (io(Io::Other), "I/O error"),
+        ];
+        for (fault, text) in cases {
+            let text = format!("{text} ({NETWORK})");
+            assert_eq!(converted(MODE, "", fault), (text, true));
+        }
+        let refused = format!("cannot connect ({NETWORK})");
+        let permission = io(Io::PermissionDenied);
+        assert_eq!(converted(MODE, "", permission), (refused, false));
+    }
+
+    #[test]
+    fn each_fault_of_tls_has_its_advice() {
+        let another = "the certificate is for another host";
+        let expired = "the certificate has expired, or this machine's clock is wrong";
         let cases = [
             (
-                Fault::Io(io::Error::other(LOOKUP)),
-                Transport,
-                "cannot look up app.mode.com",
-                NETWORK,
-            ),
-            (
-                Fault::HostNotFound,
-                Transport,
-                "cannot look up app.mode.com",
-                NETWORK,
-            ),
-            (
-                io(Io::ConnectionRefused),
-                Transport,
-                "cannot connect",
-                NETWORK,
-            ),
-            (
-                io(Io::HostUnreachable),
-                Transport,
-                "cannot connect",
-                NETWORK,
-            ),
-            (
-                io(Io::NetworkUnreachable),
-                Transport,
-                "cannot connect",
-                NETWORK,
-            ),
-            (
-                io(Io::ConnectionReset),
-                Transport,
-                "lost the connection",
-                NETWORK,
-            ),
-            (
-                io(Io::ConnectionAborted),
-                Transport,
-                "lost the connection",
-                NETWORK,
-            ),
-            (
-                io(Io::BrokenPipe),
-                Transport,
-                "lost the connection",
-                NETWORK,
-            ),
-            (
-                io(Io::UnexpectedEof),
-                Transport,
-                "lost the connection",
-                NETWORK,
-            ),
-            (io(Io::TimedOut), Transport, "lost the connection", NETWORK),
-            (
-                Fault::BodyStalled,
-                Transport,
-                "lost the connection",
-                NETWORK,
-            ),
-            (io(Io::Other), Transport, "I/O error", NETWORK),
-            (
-                tls(of_ca),
-                Tls,
-                "no trusted connection",
+                "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
                 "the server needs a certificate other than its CA's own",
             ),
-            (tls("odd"), Tls, "no trusted connection", Tls.advice()),
+            (
+                "invalid peer certificate: certificate not valid for name \"expired.example\"",
+                another,
+            ),
+            ("invalid peer certificate: NotValidForName", another),
+            ("invalid peer certificate: certificate expired: x", expired),
+            ("invalid peer certificate: Expired", expired),
+            ("odd", ErrorKind::Tls.advice()),
         ];
-        let route = route("https://app.mode.com");
-        for (fault, kind, text, advice) in cases {
-            let shown = format!("{fault:?}");
-            let error = route.convert_error(fault, Duration::from_secs(30));
-            assert_eq!(error.kind(), kind, "{shown}");
-            assert_eq!(error.to_string(), format!("{text} ({advice})"), "{shown}");
-            assert_eq!(error.is_retryable(), kind == Transport, "{shown}");
+        for (cause, advice) in cases {
+            let text = format!("no trusted connection ({advice})");
+            assert_eq!(converted(MODE, "", tls(cause)), (text, false), "{cause}");
         }
     }
 
     #[test]
-    fn a_connection_that_does_not_come_about_has_advice_other_than_a_longer_timeout() {
+    fn a_limit_has_advice_that_fits_the_way() {
+        let (connect, global) = (Timeout::Connect, Timeout::Global);
+        let silent = "check that the proxy that ALL_PROXY names responds";
+        let slow = "check the network and the proxy that ALL_PROXY names, or raise the timeout";
+        let firewall = "check the network, the firewall and the proxy variables";
+        let (loopback, proxy) = ("https://localhost:8443", "http://proxy.example:3128");
         let cases = [
+            (MODE, "", connect, firewall),
+            (MODE, "", global, ErrorKind::Timeout.advice()),
+            (loopback, "", connect, "does the server speak https?"),
             (
-                "https://app.mode.com",
-                "check the network, the firewall and the proxy variables",
+                loopback,
+                "",
+                global,
+                "check the server at the base URL, or raise the timeout",
             ),
-            ("https://localhost:8443", "does the server speak https?"),
+            (MODE, proxy, connect, silent),
+            (MODE, proxy, global, slow),
         ];
-        for (base_url, advice) in cases {
-            let fault = Fault::Timeout(Timeout::Connect);
-            let error = route(base_url).convert_error(fault, Duration::from_secs(30));
-            let text = format!("no connection within 10.0s ({advice})");
-            assert_eq!(
-                (error.kind(), error.to_string()),
-                (ErrorKind::Timeout, text)
-            );
-            assert!(error.is_retryable());
+        for (base_url, proxy, timeout, advice) in cases {
+            let text = match timeout {
+                Timeout::Connect => "no connection within 10.0s",
+                _ => "no complete response within 30.0s",
+            };
+            let (error, is_retried) = converted(base_url, proxy, Fault::Timeout(timeout));
+            let end = format!("({advice})");
+            assert!(error.starts_with(text) && error.ends_with(&end), "{error}");
+            assert!(is_retried);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_not_found_may_be_the_proxys() {
+        let text = "cannot look up proxy.example through the proxy proxy.example:3128 (check the \
+            proxy that ALL_PROXY names)";
+        let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
+        assert_eq!(error, (text.into(), true));
+    }
+
+    #[cfg(feature = "socks-proxy")]
+    #[test]
+    fn a_socks_proxy_that_is_not_asked_for_a_name_is_named() {
+        let text = "cannot look up one of app.mode.com and proxy.example through the proxy \
+            proxy.example:1080 (check the proxy that ALL_PROXY names; with socks5h:// or \
+            socks4a://, the proxy looks up app.mode.com)";
+        let error = converted(MODE, "socks5://proxy.example", Fault::HostNotFound);
+        assert_eq!(error, (text.into(), true));
+        let fault = says("connection not allowed by ruleset");
+        let (error, _) = converted(MODE, "socks5h://proxy.example", fault);
+        assert!(
+            error.ends_with("(the proxy forbids connections to app.mode.com)"),
+            "{error}"
+        );
     }
 }

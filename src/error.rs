@@ -10,9 +10,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong with a call, and what you can do about it.
 ///
 /// The text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never
-/// contains a query, the token, the secret, or anybody's data from the body of a successful response,
-/// except for the path of a link that [`account()`](crate::Client::account) follows. If there is a cause from outside this crate (an [`std::io::Error`]), it is in
-/// [`source()`](std::error::Error::source) and not in the text; `{:?}` shows both.
+/// contains a query, the token, the secret, or anybody's data from the body of a successful response, with
+/// two exceptions: the path of a link that [`account()`](crate::Client::account) follows, and words that
+/// a type of yours adds in [`get()`](crate::Client::get). If there is a cause from outside this crate (an
+/// [`std::io::Error`]), it is in [`source()`](std::error::Error::source); `{:?}` shows it, too.
 ///
 /// ```
 /// use mode_analytics::{Credentials, ErrorKind};
@@ -90,7 +91,7 @@ pub enum ErrorKind {
     RateLimited,
     /// Any status from 500 to 599.
     Server,
-    /// Any other status except 200. This includes redirects, which are never followed.
+    /// Any status not listed above, other than 200. This includes redirects, which are never followed.
     UnexpectedStatus,
     /// The response body is larger than `max_response_bytes`.
     TooLarge,
@@ -106,15 +107,15 @@ impl ErrorKind {
             Self::InvalidInput => "correct the argument or the setting",
             Self::MissingCredentials => "set MODE_API_TOKEN and MODE_API_SECRET",
             Self::Transport => "check the network, the base URL and the proxy variables",
-            Self::Tls => "check the base URL, this machine's clock, and anything in between",
+            Self::Tls => "check the base URL, this machine's clock, and any proxy in between",
             Self::Timeout => "check the network and the base URL, or raise the timeout",
-            Self::BadRequest => "Mode refuses this request as it is: check what it asks for",
+            Self::BadRequest => "Mode rejected the request: check its path and its parameters",
             Self::Unauthorized => "check the token and the secret",
             Self::Forbidden => "the key lacks permission for this: ask an administrator",
-            Self::NotFound => "check the path; the key may also lack access to it",
+            Self::NotFound => "check the base URL and the path; the key may also lack access",
             Self::RateLimited => "slow down: Mode allows about 40 requests in 10 seconds",
             Self::Server => "a failure on Mode's side: try again later",
-            Self::UnexpectedStatus => "Mode does not document this status: check the base URL",
+            Self::UnexpectedStatus => "this status is not expected here: check the base URL",
             Self::TooLarge => "raise `max_response_bytes`",
             Self::Decode => "this is not the response that Mode documents: check the base URL",
         }
@@ -158,7 +159,7 @@ impl Error {
         self.0.api_id.as_deref()
     }
 
-    /// Returns Mode's own message, made safe to print.
+    /// Returns Mode's own message, or the plain text of the response, made safe to print.
     ///
     /// The credentials are replaced with `[redacted]`, a message of more than 300 characters is cut, and
     /// characters are escaped if they move a terminal's cursor, reverse the text or are invisible. If
@@ -176,7 +177,7 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Returns how many times the request that failed was sent. It is 0 if nothing was sent.
+    /// Returns how many attempts to send the request were made. It is 0 if there was none.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -222,10 +223,8 @@ impl Error {
 
     /// A response that is not what was asked for.
     pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Decode,
-            format!("cannot read the response: {what}"),
-        )
+        let text = format!("cannot read the response: {what}");
+        Self::new(ErrorKind::Decode, text)
     }
 
     /// An input that was refused, with a text that says what it must be like.
@@ -279,10 +278,8 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        self.0
-            .source
-            .as_ref()
-            .map_or(Ok(()), |cause| write!(f, ": {cause}"))
+        let cause = self.0.source.as_ref();
+        cause.map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }
 

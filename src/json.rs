@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
+use serde_json::Number;
 
 use crate::error::{Error, Result};
 
@@ -17,7 +18,7 @@ pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if is_markup(body) {
-        let advice = "a sign-in page or something else in between answered: check the base URL";
+        let advice = "this may be a sign-in page, or a proxy's own response: check the base URL";
         return Err(Error::unreadable("it is an HTML page, not JSON").with_advice(advice));
     }
     let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;
@@ -40,7 +41,7 @@ fn decode_error(text: &str, error: &serde_json::Error) -> Error {
     let sentence = row.map_or(words, |(_, sentence)| sentence);
     let row = row.map_or(String::new(), |(number, _)| format!("row {number}: "));
     // A type of the caller's may have made up the position. No real one lies outside the body.
-    let is_real = error.line() > 0 && error.column() <= text.len() + 1;
+    let is_real = error.line() > 0 && error.column() <= text.len();
     let position = if is_real { &*position } else { "" };
     Error::unreadable(format!("{row}{}{position}", without_quotes(sentence)))
 }
@@ -148,7 +149,7 @@ impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for AnyJson<T, 
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<T, R>, E> {
-        Ok(Json::Number(value.to_string()))
+        Ok(Json::Number(format!("{value:?}")))
     }
 }
 
@@ -162,6 +163,33 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         let error = || D::Error::invalid_type(Unexpected::Other("JSON"), &"an object");
         object.map(Object).ok_or_else(error)
     }
+}
+
+/// Reads a boolean or null. serde's own error for a string would quote it, however long it is.
+pub(crate) fn boolean<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<bool>, D::Error> {
+    match Json::<IgnoredAny>::deserialize(deserializer)? {
+        Json::Boolean(boolean) => Ok(Some(boolean)),
+        Json::Null => Ok(None),
+        _ => Err(D::Error::invalid_type(
+            Unexpected::Other("JSON"),
+            &"a boolean",
+        )),
+    }
+}
+
+/// Reads a number of members or pages, or null, in the same way.
+pub(crate) fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = match Json::<Number>::deserialize(deserializer)? {
+        Json::Null => return Ok(None),
+        Json::Number(number) => number.parse().ok(),
+        // This is how it arrives with serde_json's feature `arbitrary_precision`.
+        Json::Object(number) => number.as_u64(),
+        _ => None,
+    };
+    let error = || D::Error::invalid_type(Unexpected::Other("JSON"), &"a counter");
+    number.map(Some).ok_or_else(error)
 }
 
 /// A HAL link. What is not an object with a text `href` is not a link.

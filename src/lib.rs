@@ -96,8 +96,9 @@
 //!   set and not blank. `http_proxy` and the settings of the operating system are not read.
 //! * In `no_proxy` or `NO_PROXY`, entries are separated by commas or whitespace. `*` matches every host;
 //!   `mode.com`, `.mode.com` and `*.mode.com` all match `mode.com` and every host below it.
-//!   Networks such as `10.0.0.0/8` are not recognized.
-//! * The user name and the password of the proxy go into its URL, percent-encoded. Only Basic logins work.
+//!   Networks such as `10.0.0.0/8`, and ports, are not recognized.
+//! * The user name and the password of the proxy go into its URL, percent-encoded. Only Basic
+//!   authentication is supported.
 //! * The proxy sees `CONNECT app.mode.com:443` and the `User-Agent`, but neither your key nor the responses.
 //! * The variables are read when the client is built. If one applies but its proxy cannot be used, you
 //!   get [`ErrorKind::InvalidInput`], never a direct connection.
@@ -166,7 +167,8 @@
 //! # Logging
 //!
 //! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it does not
-//! log the credentials. At `trace`, it logs every byte that is sent, including the `Authorization` header,
+//! log the credentials, unless a server repeats them in a standard header of its response. At `trace`, it
+//! logs every byte that is sent, including the `Authorization` header,
 //! as a hex dump: a search for the key finds nothing, though it is there. A filter such as
 //! `RUST_LOG=trace,ureq=debug,ureq_proto=debug` prevents that.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]

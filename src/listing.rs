@@ -1,8 +1,9 @@
 //! Reads the pages of a listing and puts them together: who is new on a page, which page comes next,
 //! and whether the listing is whole. Pure.
 //!
-//! Two things can be listed twice if no counter shows it: a member without a token who accepts an
-//! invitation between two requests, and rows without any identity on a page that changes meanwhile.
+//! If no counter shows it, a member who moves to another page between two requests can be missed, and two
+//! things can be listed twice: a member without a token who accepts an invitation between two requests,
+//! and rows without any identity, if their page changes.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
@@ -119,7 +120,9 @@ struct Page<R> {
 /// What a server says about the size of a listing.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 struct Counters {
+    #[serde(default, deserialize_with = "json::counter")]
     total_count: Option<u64>,
+    #[serde(default, deserialize_with = "json::counter")]
     total_pages: Option<u64>,
 }
 

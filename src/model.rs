@@ -3,10 +3,10 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use serde::de::{Error as _, IgnoredAny, Unexpected};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::json::{Json, Link, Object};
+use crate::json::{self, Json, Link, Object};
 
 /// The only state that Mode documents.
 const ACTIVE: &str = "active";
@@ -126,19 +126,20 @@ pub struct MembershipCounts {
 }
 
 impl MembershipCounts {
-    pub(crate) fn add(&mut self, state: String) {
-        self.total += 1;
-        self.active += usize::from(state == ACTIVE);
-        *self.by_state.entry(state).or_default() += 1;
+    pub(crate) fn of(states: impl Iterator<Item = String>) -> Self {
+        let mut counts = Self::default();
+        for state in states {
+            counts.total += 1;
+            counts.active += usize::from(state == ACTIVE);
+            *counts.by_state.entry(state).or_default() += 1;
+        }
+        counts
     }
 }
 
 impl<M: Borrow<Membership>> FromIterator<M> for MembershipCounts {
     fn from_iter<I: IntoIterator<Item = M>>(rows: I) -> Self {
-        let mut counts = Self::default();
-        let states = rows.into_iter().map(|row| row.borrow().state.clone());
-        states.for_each(|state| counts.add(state));
-        counts
+        Self::of(rows.into_iter().map(|row| row.borrow().state.clone()))
     }
 }
 
@@ -151,11 +152,11 @@ struct MembershipFields {
     member_token: Option<String>,
     name: Option<String>,
     email: Option<String>,
-    #[serde(default, deserialize_with = "boolean")]
+    #[serde(default, deserialize_with = "json::boolean")]
     admin: Option<bool>,
-    #[serde(default, deserialize_with = "boolean")]
+    #[serde(default, deserialize_with = "json::boolean")]
     invited: Option<bool>,
-    #[serde(default, deserialize_with = "boolean")]
+    #[serde(default, deserialize_with = "json::boolean")]
     managed_by_scim: Option<bool>,
     activated_at: Option<String>,
 }
@@ -189,18 +190,6 @@ pub(crate) struct Links {
     #[serde(rename = "self")]
     pub(crate) own: Json<Link>,
     pub(crate) member: Json<Link>,
-}
-
-/// Reads a boolean or null. serde's own error for a string would quote it, however long it is.
-fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    match Json::<IgnoredAny>::deserialize(deserializer)? {
-        Json::Boolean(boolean) => Ok(Some(boolean)),
-        Json::Null => Ok(None),
-        _ => Err(D::Error::invalid_type(
-            Unexpected::Other("JSON"),
-            &"a boolean",
-        )),
-    }
 }
 
 /// Reads the name of a workspace. A blank one counts as missing, because a program would put it into a

@@ -36,7 +36,7 @@ pub(crate) fn find(origin: &Origin) -> Result<Option<NamedProxy>> {
              user name and the password percent-encoded"
         }
     };
-    let advice = format!("correct it, unset it, or put {host} into NO_PROXY");
+    let advice = format!("correct it, unset it, or add {host} to NO_PROXY");
     Err(Error::invalid_input(format!("the variable {variable} {fault}")).with_advice(advice))
 }
 

@@ -71,9 +71,8 @@ fn a_key_leads_to_its_member() {
 
 #[test]
 fn without_a_usable_member_the_first_refusal_comes_back() {
-    const NONE: &str =
-        "this key does not belong to a member: verify() says what it gives access to";
-    const ELSEWHERE: &str = "a link on the way to the member is not a path below /api/ at the base URL: it is not followed";
+    const NONE: &str = "no member was found for this key: verify() says what it gives access to";
+    const ELSEWHERE: &str = "a link to the key's member is not a plain path below /api/ at the base URL, so it was not followed";
     let with_member = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
     let too_long = format!("\"/api/{}\"", "x".repeat(70_000));
     let cases = [

@@ -77,14 +77,14 @@ fn the_id_overrides_the_kind_but_not_the_retry() {
 
 #[test]
 fn the_text_says_what_was_asked_what_came_and_what_to_do() {
-    const PATH: &str = "check the path; the key may also lack access to it";
+    const PATH: &str = "check the base URL and the path; the key may also lack access";
     const KEY: &str = "check the token and the secret";
     const PERMISSION: &str = "the key lacks permission for this: ask an administrator";
-    const REFUSED: &str = "Mode refuses this request as it is: check what it asks for";
+    const REFUSED: &str = "Mode rejected the request: check its path and its parameters";
     const LATER: &str = "a failure on Mode's side: try again later";
     const SAME: &str = "a retry would fail the same way: check the base URL";
     const SLOWER: &str = "slow down: Mode allows about 40 requests in 10 seconds";
-    const OTHER: &str = "Mode does not document this status: check the base URL";
+    const OTHER: &str = "this status is not expected here: check the base URL";
     const LIST: &str = r#"{"id": "x", "message": {"name": ["is taken", "is short"], "x": 1}}"#;
     const ODD: &str = r#"{"message": {"a": -1, "b": 1.5, "c": true, "d": null, "e": [1, [], {}]}}"#;
     const UNSORTED: &str = r#"{"message": {"z": " 1", "a": "\"$2", "b": [true, 1.5, null]}}"#;
@@ -191,7 +191,7 @@ fn check_decode(case: &str, advice: &str, error_of: impl Fn(&str) -> Error) {
     assert_eq!(error.attempts(), 1);
 }
 
-const HTML: &str = "a sign-in page or something else in between answered: check the base URL";
+const HTML: &str = "this may be a sign-in page, or a proxy's own response: check the base URL";
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
@@ -303,15 +303,15 @@ fn each_kind_has_its_name_and_its_advice() {
 invalid input (correct the argument or the setting)
 missing credentials (set MODE_API_TOKEN and MODE_API_SECRET)
 transport (check the network, the base URL and the proxy variables)
-tls (check the base URL, this machine's clock, and anything in between)
+tls (check the base URL, this machine's clock, and any proxy in between)
 timeout (check the network and the base URL, or raise the timeout)
-bad request (Mode refuses this request as it is: check what it asks for)
+bad request (Mode rejected the request: check its path and its parameters)
 unauthorized (check the token and the secret)
 forbidden (the key lacks permission for this: ask an administrator)
-not found (check the path; the key may also lack access to it)
+not found (check the base URL and the path; the key may also lack access)
 rate limited (slow down: Mode allows about 40 requests in 10 seconds)
 server (a failure on Mode's side: try again later)
-unexpected status (Mode does not document this status: check the base URL)
+unexpected status (this status is not expected here: check the base URL)
 too large (raise `max_response_bytes`)
 decode (this is not the response that Mode documents: check the base URL)";
     let kinds = [
@@ -397,7 +397,7 @@ fn a_redirect_names_its_host_and_nothing_more() {
 
 #[test]
 fn a_404_advises_what_fits_the_request() {
-    const PATH: &str = "(check the path; the key may also lack access to it)";
+    const PATH: &str = "(check the base URL and the path; the key may also lack access)";
     const WORKSPACE: &str = "(check the workspace name, the one in app.mode.com/<workspace>)";
     let server = FakeMode::start();
     let client = client(&server);
@@ -498,7 +498,7 @@ fn times_have_one_decimal() {
         for (millis, time) in cases {
             scope.spawn(move || {
                 let text = format!("GET {FULL}: no complete response within {time}");
-                let advice = "check the network and the base URL, or raise the timeout";
+                let advice = "check the server at the base URL, or raise the timeout";
                 assert_eq!(text_of(60_000, millis, 0), format!("{text} ({advice})"));
             });
         }

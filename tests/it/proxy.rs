@@ -213,7 +213,7 @@ fn a_proxy_that_cannot_be_used_is_refused_and_nothing_is_sent() {
         assert!(text.starts_with("the variable HTTPS_PROXY "), "{text}");
         let is_socks = value.to_string_lossy().trim().starts_with("socks");
         assert_eq!(text.contains("`socks-proxy`"), is_socks, "{text}");
-        let way_out = " (correct it, unset it, or put app.mode.com into NO_PROXY)";
+        let way_out = " (correct it, unset it, or add app.mode.com to NO_PROXY)";
         assert!(text.ends_with(way_out) && !error.is_retryable, "{text}");
         assert_no_login(&error);
         assert!(listener.accept().is_err(), "nobody came");
@@ -285,7 +285,7 @@ fn failing_through(address: &str, attempts: usize, advice: &str) -> Told {
 
 #[test]
 fn what_a_proxy_says_to_connect_is_told() {
-    let key = "only Basic logins work: put the user name and the password, percent-encoded, into the \
+    let key = "only Basic authentication is supported: put the user name and the password, percent-encoded, into the \
         URL in ALL_PROXY";
     let forbids = "the proxy forbids connections to mode.example";
     let mut cases = vec![(407, 1, key), (403, 1, forbids)];

@@ -189,7 +189,8 @@ pub(crate) fn assert_refused(error: &Error, place: &str, advice: &str, cause: &s
     );
 }
 
-pub(crate) const NO_TLS: &str = "the other side does not speak TLS: check the port";
+pub(crate) const NO_TLS: &str = "the other side does not speak TLS: check the port (and the \
+    scheme of a proxy's URL)";
 pub(crate) const UNKNOWN_ISSUER: &str = "let this system trust the certificate's issuer, and use \
     `system_roots()` (feature `platform-verifier`)";
 
@@ -218,7 +219,7 @@ fn a_server_that_refuses_the_handshake_is_told_with_the_usual_advice() {
     // An alert: fatal, handshake failure.
     let port = saying(b"\x15\x03\x03\x00\x02\x02\x28");
     let error = verify(builder_at(format!("https://127.0.0.1:{port}")).build()).unwrap_err();
-    let advice = "check the base URL, this machine's clock, and anything in between";
+    let advice = "check the base URL, this machine's clock, and any proxy in between";
     assert_refused(&error, "", advice, "HandshakeFailure");
 }
 
