@@ -159,6 +159,13 @@ fn a_link_with_our_own_origin_in_front_is_followed() {
         let username = account.map(|account| account.username).ok();
         assert_eq!(username.as_deref(), is_followed.then_some("bob"));
     });
+    // A path stays a path, whatever its query looks like.
+    let (_, key) = links("");
+    let path = "/api/acme/api_keys/7?from=https://evil.example/";
+    let verify = format!(r#"{{"_links": {{"self": {{"href": "{path}"}}}}}}"#);
+    server.on("/api/verify", Reply::json(200, verify));
+    server.on("/api/acme/api_keys/7", Reply::json(200, key));
+    assert_eq!(client(&server).account().unwrap().username, "bob");
 }
 
 #[test]
