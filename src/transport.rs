@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
+    #[cfg(feature = "rustls")]
     pub(crate) system_roots: bool,
     pub(crate) on_retry: OnRetry,
 }
