@@ -21,7 +21,8 @@ const FULL: &str = "";
 const LITE: &str = "/lite";
 const NO_MEMBER_ADVICE: &str =
     "no member was found for this key: verify() says what it gives access to";
-const FOREIGN_LINK_ADVICE: &str = "a link to the key's member is not a plain path below /api/ at the base URL, so it was not followed";
+const FOREIGN_LINK_ADVICE: &str = "a link to the key's member is not a plain path below /api/ at \
+    the base URL, so it was not followed";
 const TYPE_ADVICE: &str = "check the base URL, and the type that `get` reads into";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
@@ -209,6 +210,7 @@ impl Client {
         })
     }
 
+    /// GETs what must be one JSON object.
     fn object<T: DeserializeOwned>(&self, path: &str, deadline: Instant) -> Result<T> {
         self.fetch(path, None, deadline, |body| json::read_object(&body?))
     }

@@ -31,8 +31,8 @@ impl Origin {
     fn read(url: &str) -> Option<Self> {
         let url = url.to_ascii_lowercase();
         let (scheme, rest) = url.split_once("://")?;
-        // Rust reads `+80` as a number, too.
         let authority = rest.strip_suffix('/').unwrap_or(rest);
+        // Rust reads `+80` as a number, too.
         let authority = Some(authority).filter(|it| !it.contains('+'))?;
         let default_port = if scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {

@@ -160,26 +160,27 @@ pub(crate) struct Object<T>(pub(crate) T);
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = Json::<T>::deserialize(deserializer)?.object();
-        let error = || D::Error::invalid_type(Unexpected::Other("JSON"), &"an object");
-        object.map(Object).ok_or_else(error)
+        object.map(Object).ok_or_else(|| expected("an object"))
     }
 }
 
-/// Reads a boolean or null. serde's own error for a string would quote it, however long it is.
+/// The error for JSON of another type. serde's own would quote a string, however long it is.
+fn expected<E: serde::de::Error>(what: &str) -> E {
+    E::invalid_type(Unexpected::Other("JSON"), &what)
+}
+
+/// Reads a boolean or null.
 pub(crate) fn boolean<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<bool>, D::Error> {
     match Json::<IgnoredAny>::deserialize(deserializer)? {
         Json::Boolean(boolean) => Ok(Some(boolean)),
         Json::Null => Ok(None),
-        _ => Err(D::Error::invalid_type(
-            Unexpected::Other("JSON"),
-            &"a boolean",
-        )),
+        _ => Err(expected("a boolean")),
     }
 }
 
-/// Reads a number of members or pages, or null, in the same way.
+/// Reads a number of members or pages, or null.
 pub(crate) fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let number = match Json::<Number>::deserialize(deserializer)? {
         Json::Null => return Ok(None),
@@ -188,8 +189,7 @@ pub(crate) fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
         Json::Object(number) => number.as_u64(),
         _ => None,
     };
-    let error = || D::Error::invalid_type(Unexpected::Other("JSON"), &"a counter");
-    number.map(Some).ok_or_else(error)
+    number.map(Some).ok_or_else(|| expected("a counter"))
 }
 
 /// A HAL link. What is not an object with a text `href` is not a link.

@@ -168,9 +168,9 @@
 //!
 //! The HTTP client writes to the [`log`](https://docs.rs/log) facade. Up to the level `debug`, it does not
 //! log the credentials, unless a server repeats them in a standard header of its response. At `trace`, it
-//! logs every byte that is sent, including the `Authorization` header,
-//! as a hex dump: a search for the key finds nothing, though it is there. A filter such as
-//! `RUST_LOG=trace,ureq=debug,ureq_proto=debug` prevents that.
+//! logs every byte that is sent, including the `Authorization` header, as a hex dump: a search for the key
+//! finds nothing, though it is there. A filter such as `RUST_LOG=trace,ureq=debug,ureq_proto=debug`
+//! prevents that.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

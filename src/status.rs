@@ -54,6 +54,7 @@ pub(crate) fn error(status: u16, body: &[u8], redactor: &Redactor) -> Error {
     let Body { id, message } = json.ok().and_then(Json::object).unwrap_or_default();
     let kind = kind(status, &id.0);
     let id = redactor.clean(&id.0);
+    // Only one of the two has a text.
     let message = redactor.clean(&(message.0 + plain));
     let is_retried = retry::is_retried_status(status);
     let error = Error::of_status(kind, status, id, message).retryable(is_retried);
