@@ -79,7 +79,7 @@ impl Client {
                 },
                 max_response_bytes: 256 * 1024 * 1024,
                 user_agent: concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")).into(),
-                #[cfg(feature = "rustls")]
+                #[cfg(feature = "platform-verifier")]
                 system_roots: false,
                 on_retry: Arc::new(|_| {}),
             },
@@ -237,7 +237,7 @@ impl ClientBuilder {
     /// * if a proxy variable applies to the base URL but cannot be used.
     pub fn build(self) -> Result<Client> {
         let origin = Origin::parse(&self.base_url)?;
-        if origin.is_secure && !cfg!(feature = "rustls") {
+        if origin.url.starts_with("https:") && !cfg!(feature = "rustls") {
             return Err(Error::invalid_input(LACKS_TLS));
         }
         if self.settings.timeout.is_zero() || self.settings.attempt_timeout.is_zero() {

@@ -201,18 +201,14 @@ impl Client {
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         input::check_path(path, &self.0.route.redactor)?;
         self.fetch(path, None, self.deadline(), |body| {
-            let body = body?;
-            let read = json::read(&body);
-            if json::is_markup(&body) {
-                return read;
-            }
-            read.map_err(|error| error.with_advice(TYPE_ADVICE))
+            json::read(&body?).map_err(|error| error.with_advice(TYPE_ADVICE))
         })
     }
 
     /// GETs what must be one JSON object.
     fn object<T: DeserializeOwned>(&self, path: &str, deadline: Instant) -> Result<T> {
-        self.fetch(path, None, deadline, |body| json::read_object(&body?))
+        let object = self.fetch(path, None, deadline, |body| json::read(&body?));
+        object.map(|Object(fields)| fields)
     }
 
     /// Reads all pages of a listing. If the full form does not exist, reads the lite form instead.

@@ -19,7 +19,6 @@ const WORKSPACE_RULE: &str =
 pub(crate) struct Origin {
     pub(crate) url: String,
     pub(crate) host: String,
-    pub(crate) is_secure: bool,
     pub(crate) is_loopback: bool,
 }
 
@@ -48,14 +47,12 @@ impl Origin {
         };
         let address = host.trim_matches(['[', ']']).parse();
         let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
-        let is_secure = scheme == "https";
-        let is_allowed = is_secure || scheme == "http" && is_loopback;
+        let is_allowed = scheme == "https" || scheme == "http" && is_loopback;
         let port = Some(port).filter(|port| *port != default_port);
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         (is_host && is_allowed).then(|| Self {
             url: format!("{scheme}://{host}{port}"),
             host: host.into(),
-            is_secure,
             is_loopback,
         })
     }

@@ -1,7 +1,6 @@
 //! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -11,15 +10,10 @@ use serde_json::Number;
 
 use crate::error::{Error, Result};
 
-/// Reads a body that must be one JSON object.
-pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    read(body).map(|Object(fields)| fields)
-}
-
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if is_markup(body) {
-        let advice = "this may be a sign-in page, or a proxy's own response: check the base URL";
-        return Err(Error::unreadable("it is an HTML page, not JSON").with_advice(advice));
+        let what = "it is an HTML page, not JSON: perhaps a sign-in page, or a proxy's own";
+        return Err(Error::unreadable(what));
     }
     let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| decode_error(text, &error))
@@ -89,10 +83,8 @@ impl<T, R> Json<T, R> {
     }
 
     pub(crate) fn object(self) -> Option<T> {
-        let Self::Object(object) = self else {
-            return None;
-        };
-        Some(object)
+        let Self::Object(it) = self else { return None };
+        Some(it)
     }
 
     pub(crate) fn array(self) -> Option<Vec<R>> {
@@ -103,53 +95,52 @@ impl<T, R> Json<T, R> {
 
 impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Deserialize<'de> for Json<T, R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyJson(PhantomData))
+        deserializer.deserialize_any(Self::Null)
     }
 }
 
-struct AnyJson<T, R>(PhantomData<(T, R)>);
-
-impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for AnyJson<T, R> {
-    type Value = Json<T, R>;
+/// Any value of the type will do as a visitor.
+impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for Json<T, R> {
+    type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Json<T, R>, E> {
-        Ok(Json::Text(text.into()))
+    fn visit_str<E>(self, text: &str) -> Result<Self, E> {
+        Ok(Self::Text(text.into()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json<T, R>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Json::Object)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Self::Object)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<T, R>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
         let rows = std::iter::from_fn(|| seq.next_element().transpose()).zip(1..);
         let rows = rows.map(|(row, number): (Result<R, A::Error>, u64)| {
             row.map_err(|error| A::Error::custom(format!("row {number}: {error}")))
         });
-        rows.collect::<Result<_, _>>().map(Json::Array)
+        rows.collect::<Result<_, _>>().map(Self::Array)
     }
 
-    fn visit_unit<E>(self) -> Result<Json<T, R>, E> {
-        Ok(Json::Null)
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(Self::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Json<T, R>, E> {
-        Ok(Json::Boolean(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Self, E> {
+        Ok(Self::Boolean(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Json<T, R>, E> {
-        Ok(Json::Number(value.to_string()))
+    fn visit_u64<E>(self, value: u64) -> Result<Self, E> {
+        Ok(Self::Number(value.to_string()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Json<T, R>, E> {
-        Ok(Json::Number(value.to_string()))
+    fn visit_i64<E>(self, value: i64) -> Result<Self, E> {
+        Ok(Self::Number(value.to_string()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Json<T, R>, E> {
-        Ok(Json::Number(format!("{value:?}")))
+    fn visit_f64<E>(self, value: f64) -> Result<Self, E> {
+        Ok(Self::Number(format!("{value:?}")))
     }
 }
 

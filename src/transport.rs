@@ -1,6 +1,6 @@
 //! One GET over HTTP: the bytes of a response whose status is 200, or an error.
 
-use std::io::Read;
+use std::io::{self, BufReader, Read};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "platform-verifier")]
     pub(crate) system_roots: bool,
     pub(crate) on_retry: OnRetry,
 }
@@ -55,18 +55,14 @@ impl Transport {
         proxy: Option<NamedProxy>,
         mut settings: Settings,
     ) -> Self {
-        let has_gzip = cfg!(feature = "gzip");
-        let encoding = if has_gzip { "gzip" } else { "identity" };
         settings.attempt_timeout = settings.attempt_timeout.min(settings.timeout);
         let route = Route {
             origin,
             proxy,
             redactor: credentials.redactor(),
         };
-        let proxy = route.proxy.as_ref().map(|named| named.proxy.clone());
-        let config = Config::builder()
+        let mut config = Config::builder()
             .http_status_as_error(false)
-            .https_only(route.origin.is_secure)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(settings.attempt_timeout))
@@ -74,10 +70,17 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
-            .accept_encoding(encoding)
-            .proxy(proxy);
-        #[cfg(feature = "rustls")]
-        let config = config.tls_config(tls(settings.system_roots));
+            .accept_encoding("identity")
+            .proxy(route.proxy.as_ref().map(|named| named.proxy.clone()));
+        if cfg!(feature = "gzip") {
+            config = config.accept_encoding("gzip");
+        }
+        #[cfg(feature = "platform-verifier")]
+        if settings.system_roots {
+            use ureq::tls::{RootCerts, TlsConfig};
+            let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
+            config = config.tls_config(tls.build());
+        }
         Self {
             agent: config.build().new_agent(),
             route,
@@ -92,9 +95,8 @@ impl Transport {
             let text = "the deadline passed before the request was sent";
             return Err(Error::new(ErrorKind::Timeout, text));
         }
-        let usual = self.settings.attempt_timeout;
-        let has_own_limit = time_left + TIME_THAT_MATTERS <= usual;
-        let limit = if has_own_limit { time_left } else { usual };
+        let limit = time_left.min(self.settings.attempt_timeout);
+        let has_own_limit = limit + TIME_THAT_MATTERS <= self.settings.attempt_timeout;
         let request = self.agent.get(format!("{}{target}", self.route.origin.url));
         let mut request = request.header(header::AUTHORIZATION, &self.authorization);
         if has_own_limit {
@@ -110,14 +112,9 @@ impl Transport {
         let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
         if status != 200 {
-            let mut reader = body.into_reader().take(MAX_ERROR_BYTES);
-            let read = move || {
-                let mut bytes = Vec::new();
-                // What arrived before a connection is lost is enough.
-                let _ = reader.read_to_end(&mut bytes);
-                bytes
-            };
-            // A body that stalls is lost.
+            let bytes = BufReader::new(body.into_reader().take(MAX_ERROR_BYTES)).bytes();
+            // What arrived before a connection is lost is enough, but a body that stalls is lost.
+            let read = || bytes.map_while(io::Result::ok).collect::<Vec<u8>>();
             let body = within(MAX_ERROR_TIME, read).unwrap_or_default();
             return Err(self.error_response(status, &head.headers, &body));
         }
@@ -147,10 +144,10 @@ impl Transport {
             (429, Some(wait)) => error.with_advice(format!("wait {} s", wait.as_secs_f64().ceil())),
             (300..=399, _) if headers.contains_key(header::LOCATION) => {
                 // Only the host is named, because the rest may contain anything.
-                let uri = text(header::LOCATION).and_then(|it| it.parse::<Uri>().ok());
-                let uri = uri.filter(|uri| uri.scheme().is_some());
-                let host = uri.as_ref().and_then(Uri::host);
-                let target = host.map_or(String::new(), |it| format!(" to {}", redactor.clean(it)));
+                let uri = text(header::LOCATION).filter(|it| it.contains("://"));
+                let uri: Uri = uri.and_then(|it| it.parse().ok()).unwrap_or_default();
+                let host = uri.host().map(|host| redactor.clean(host));
+                let target = host.map_or(String::new(), |host| format!(" to {host}"));
                 let advice = format!("a redirect{target} is not followed: check the base URL");
                 error.with_advice(advice)
             }
@@ -166,14 +163,4 @@ fn within<T: Send + 'static>(limit: Duration, f: impl FnOnce() -> T + Send + 'st
     let thread = thread::Builder::new().spawn(move || drop(sender.send(f())));
     thread.ok()?;
     receiver.recv_timeout(limit).ok()
-}
-
-#[cfg(feature = "rustls")]
-fn tls(system_roots: bool) -> ureq::tls::TlsConfig {
-    use ureq::tls::{RootCerts, TlsConfig};
-    let mut roots = RootCerts::WebPki;
-    if system_roots {
-        roots = RootCerts::PlatformVerifier;
-    }
-    TlsConfig::builder().root_certs(roots).build()
 }

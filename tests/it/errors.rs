@@ -191,7 +191,7 @@ fn check_decode(case: &str, advice: &str, error_of: impl Fn(&str) -> Error) {
     assert_eq!(error.attempts(), 1);
 }
 
-const HTML: &str = "this may be a sign-in page, or a proxy's own response: check the base URL";
+const HTML: &str = "it is an HTML page, not JSON: perhaps a sign-in page, or a proxy's own";
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
@@ -222,8 +222,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         " \n<?xml version=\"1.0\"?>",
     ];
     each(pages, |body| {
-        let case = format!("{body} => it is an HTML page, not JSON");
-        check_decode(&case, HTML, listing);
+        check_decode(&format!("{body} => {HTML}"), ADVICE, listing);
     });
 }
 
@@ -595,8 +594,7 @@ fn get_tells_what_the_callers_type_lacks() {
     let get = |body: &str| error_of_type::<Vec<Group>>(Reply::json(200, body));
     let advice = "check the base URL, and the type that `get` reads into";
     each(cases, |case| check_decode(case, advice, get));
-    let html = get("<html>").to_string();
-    assert!(html.contains("it is an HTML page, not JSON"), "{html}");
+    check_decode(&format!("<html> => {HTML}"), advice, get);
     let _ = (State::Active, State::Banned);
 }
 
