@@ -372,7 +372,7 @@ fn nothing_from_outside_controls_the_terminal() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let server = FakeMode::start();
-    Workspace::new("acme", 2000).serve(&server);
+    Workspace::new("acme", 500).serve(&server);
     let unread = |line: &str, nobody_reads: Option<mpsc::Sender<()>>| {
         let mut program = spawn(asking(&server, line).env_remove("MODE_WORKSPACE"));
         drop(program.stdout.take());

@@ -222,7 +222,7 @@ fn stalling(bytes: String) -> String {
 const AT_ONCE: u128 = 6_000;
 
 #[test]
-fn an_error_whose_body_stalls_is_told_at_once() {
+fn an_error_whose_body_stalls_or_drips_is_told_at_once() {
     const JSON: &str = r#"{"id": "unauthorized", "message": "who?"}"#;
     let headers = [
         "Content-Length: 1000",
@@ -234,8 +234,26 @@ fn an_error_whose_body_stalls_is_told_at_once() {
         (600, 30_000, 1_800),
         (60_000, 600, 1_800),
     ];
+    let framings = [Framing::Length, Framing::Chunked, Framing::UntilClose];
     // In parallel, since each takes its time.
     thread::scope(|scope| {
+        scope.spawn(|| {
+            let server = serving(good());
+            let stalls = Reply::json(503, "x").framing(Framing::LyingLength(9));
+            let stalls = stalls.drip_body(Duration::from_secs(3_600));
+            server.script(FULL, [stalls, good()]);
+            assert_one_row(&client(&server));
+            assert_eq!(server.targets().len(), 2);
+        });
+        for framing in framings {
+            scope.spawn(move || {
+                let reply = Reply::json(401, JSON).framing(framing);
+                let server = serving(reply.drip_body(Duration::from_millis(300)));
+                let error = failing_within(AT_ONCE, &client(&server));
+                assert_eq!((error.status(), error.attempts()), (Some(401), 1));
+                assert_eq!(error.api_message(), None);
+            });
+        }
         for header in headers {
             for body in ["", &JSON[..20], JSON, "who"] {
                 let body = match (header.contains("chunked"), body.len()) {
@@ -265,36 +283,6 @@ fn failing_within(limit: u128, client: &Client) -> Error {
     let took = start.elapsed().as_millis();
     assert!(took < limit, "{took} ms, {error}");
     error
-}
-
-#[test]
-fn an_error_whose_body_drips_is_told_at_once() {
-    let json = r#"{"id": "unauthorized", "message": "who?"}"#;
-    let framings = [Framing::Length, Framing::Chunked, Framing::UntilClose];
-    thread::scope(|scope| {
-        for framing in framings {
-            scope.spawn(move || {
-                let reply = Reply::json(403, json).framing(framing);
-                let server = serving(reply.drip_body(Duration::from_millis(300)));
-                let error = failing_within(AT_ONCE, &client(&server));
-                assert_eq!((error.status(), error.attempts()), (Some(403), 1));
-                assert_eq!(
-                    (error.kind(), error.api_message()),
-                    (ErrorKind::Forbidden, None)
-                );
-            });
-        }
-    });
-}
-
-#[test]
-fn a_status_that_is_retried_is_retried_even_if_its_body_stalls() {
-    let server = serving(good());
-    let stalls = Reply::json(503, "x").framing(Framing::LyingLength(9));
-    let stalls = stalls.drip_body(Duration::from_secs(3_600));
-    server.script(FULL, [stalls, good()]);
-    assert_one_row(&client(&server));
-    assert_eq!(server.targets().len(), 2);
 }
 
 #[test]
@@ -486,7 +474,7 @@ fn gzip_that_nobody_asked_for_is_no_answer() {
 
 #[test]
 fn depth_does_not_overflow_the_stack() {
-    let deep = "[".repeat(5_000_000) + &"]".repeat(5_000_000);
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
     let row = |field: &str| format!(r#"[{{"{field}": {deep}, "state": "active"}}]"#);
     let beside = format!(r#"{{"x": {deep}, "_embedded": {{"memberships": {GOOD}}}}}"#);
     let inside = format!(r#"{{"_embedded": {deep}}}"#);

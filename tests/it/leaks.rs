@@ -286,21 +286,24 @@ fn server_text_cannot_steer_a_terminal() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    let second = FakeMode::start();
+    let (first, second) = (FakeMode::start(), FakeMode::start());
+    let client = client(&first);
     let address = second.addr();
+    let (url, host) = (format!("http://{address}/api/x"), format!("//{address}/"));
+    let mut requests = 0;
     for status in 300..=399 {
         let framing = match status {
             304 => Framing::None,
             _ => Framing::Length,
         };
-        let (url, host) = (format!("http://{address}/api/x"), format!("//{address}/"));
         for location in [&url, &host, FULL, ""] {
             let reply = Reply::json(status, "").header("Location", location);
-            let server = serving(reply.framing(framing));
-            let error = client(&server).memberships("acme").unwrap_err();
+            first.on(FULL, reply.framing(framing));
+            let error = client.memberships("acme").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::UnexpectedStatus);
             assert_eq!(error.status(), Some(status));
-            assert_eq!(server.targets().len(), 1);
+            requests += 1;
+            assert_eq!(first.targets().len(), requests);
         }
     }
     assert_eq!(second.connections(), 0);

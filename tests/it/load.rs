@@ -9,7 +9,7 @@ use fake_mode::{FakeMode, Reply};
 use crate::{builder, rows};
 
 const THREADS: usize = 32;
-const CALLS: usize = 100;
+const CALLS: usize = 40;
 
 #[test]
 fn a_shared_client_loses_nothing_and_mixes_nothing_up() {

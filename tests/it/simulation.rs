@@ -39,7 +39,7 @@ use mode_analytics::{Client, ErrorKind, MembershipCounts};
 
 use crate::{FULL, client};
 
-const SERVERS: u64 = 1_000;
+const SERVERS: u64 = 500;
 /// A fake server remembers every request, so another one takes over after so many servers.
 const SERVERS_AT_ONCE: usize = 500;
 /// More than the pages of any server. Further requests are refused.
