@@ -64,7 +64,7 @@ impl Route {
             }
             // A connection that is lost in the middle of a gzip stream looks like broken gzip.
             #[cfg(feature = "gzip")]
-            Fault::Decompress(_, error) if error.to_string() == "Peer disconnected" => error,
+            Fault::Decompress(_, error) if is_from_connection(&error) => error,
             #[cfg(feature = "gzip")]
             Fault::Decompress(..) => return altered("broken gzip"),
             Fault::BodyExceedsLimit(max) => {
@@ -150,6 +150,12 @@ impl Route {
     }
 }
 
+/// Returns whether the connection failed, and not the decoder that reads from it.
+#[cfg(feature = "gzip")]
+fn is_from_connection(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() || error.to_string() == "Peer disconnected"
+}
+
 /// The error for a body that was changed on the way.
 pub(crate) fn altered(what: &str) -> Error {
     Error::unreadable(what).with_advice("a proxy or a gateway may have changed the response")
@@ -216,6 +222,21 @@ mod tests {
         let refused = format!("cannot connect ({NETWORK})");
         let permission = io(Io::PermissionDenied);
         assert_eq!(converted(MODE, "", permission), (refused, false));
+    }
+
+    #[cfg(all(feature = "gzip", unix))]
+    #[test]
+    fn a_reset_in_a_gzip_stream_is_not_broken_gzip() {
+        const RESET: i32 = if cfg!(target_os = "linux") { 104 } else { 54 };
+        let reset = Fault::Decompress("gzip", io::Error::from_raw_os_error(RESET));
+        let (text, is_retried) = converted(MODE, "", reset);
+        assert!(
+            text.starts_with("lost the connection") && is_retried,
+            "{text}"
+        );
+        let (text, is_retried) =
+            converted(MODE, "", Fault::Decompress("gzip", Io::InvalidInput.into()));
+        assert!(text.contains("broken gzip") && !is_retried, "{text}");
     }
 
     #[test]

@@ -15,8 +15,8 @@ type Check<T = ()> = Result<T, Box<dyn Error>>;
 
 /// One build of the copy in each row, in an order that matters: what cargo does again depends on the build before.
 ///
-/// * `build`: with or without the feature. Before it, build.rs is touched, so that it runs; or another file; or, before
-///   a build `again`, nothing.
+/// * `build`: with or without the feature. Before it, snapshot.json is touched, so that build.rs runs; or another file;
+///   or, before a build `again`, nothing.
 /// * `n`: the number of requests that Mode receives.
 /// * `outcome`: `live` counts, the `snapshot` or a `hostile` one, a `failure` of the build, or a `refusal` by the
 ///   program. `either` is the snapshot and, in a second build, which has `MODE_EMBED=require`, a failure.
@@ -28,8 +28,8 @@ with the feature               | live               |                |          
 a second build                 | live again         |                |                                        | good           | 0 | live     |
 a touched main.rs              | live src/main.rs   |                |                                        | good           | 0 | live     |
 another key                    | live again         |                | MODE_API_TOKEN=x MODE_API_SECRET=x     | good           | 0 | live     |
-a touched snapshot.json        | live snapshot.json |                |                                        | good           | 1 | live     |
-a touched build.rs             | live               |                |                                        | good           | 1 | live     |
+a touched snapshot.json        | live               |                |                                        | good           | 1 | live     |
+a touched build.rs             | live build.rs      |                |                                        | good           | 1 | live     |
 MODE_EMBED is watched          | live again         |                | MODE_EMBED=require                     | good           | 1 | live     |
 …and again                     | live again         |                |                                        | good           | 1 | live     |
 MODE_WORKSPACE is watched      | live again         |                | MODE_WORKSPACE=beta                    | good           | 1 | live     |
@@ -213,10 +213,10 @@ impl Copy {
             return Err("not a row".into());
         };
         self.write_snapshot(snapshot(&self.good, json))?;
-        let (_, touched) = build.split_once(' ').unwrap_or((build, "build.rs"));
-        if touched.contains('.') {
-            let path = self.dir.join("crate").join(touched);
-            let file = fs::File::options().append(true).open(path)?;
+        let (_, touched) = build.split_once(' ').unwrap_or((build, "snapshot.json"));
+        let path = self.dir.join("crate").join(touched);
+        // Cargo also runs build.rs again if the snapshot is missing.
+        if let Ok(file) = fs::File::options().append(true).open(path) {
             file.set_modified(SystemTime::now())?;
         }
         for workspace in ["acme", "Acme", "beta"] {
