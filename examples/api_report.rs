@@ -2,11 +2,11 @@
 //!
 //! `MODE_API_TOKEN=… MODE_API_SECRET=… cargo run --example api_report`
 //!
-//! It sends seven GET requests to Mode, each of them once, and nothing to anybody else. It shows the shape of each
-//! response but none of its values: no person, address, workspace or token, and no error message. The only exceptions
-//! are the names of the states and, of the workspace's links to memberships, where they lead. The name of a field, a
-//! state or a link should consist of lower-case letters and underscores, and a link should lead to a route that speaks
-//! of memberships; everything else is shown as `(other)`.
+//! It sends at most seven GET requests to Mode, each of them once, and nothing to anybody else. It shows the shape of
+//! the responses but none of their values: no person, address, workspace or token, and no error message. The only
+//! exceptions are the names of the states, the ids of errors and, of the workspace's links to memberships, where they
+//! lead. The name of a field, a state or a link should consist of lower-case letters and underscores, and a link should
+//! lead to a route whose path mentions memberships; everything else is shown as `(other)`.
 //!
 //! To use it in a crate of your own, copy `examples/support/mod.rs` too, and `cargo add` the crates `mode-analytics`,
 //! `anyhow`, `lexopt`, `serde` (with its feature `derive`) and `serde_json`.
@@ -24,8 +24,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 const HELP: &str = "\
-Reports the shape of Mode's real responses for your key, but nobody's data, so
-that you can paste it into an issue.
+Reports the shape of Mode's real responses for your key. The report contains
+nobody's data, so you can paste it into an issue.
 
 Usage: api_report [--json] [--workspace NAME]
 
@@ -33,7 +33,7 @@ Options:
   --json            print the report as JSON";
 
 const NOTE: &str = "\
-The only values in this report are names of states and routes of links to memberships.
+The only values here are states, error ids and routes of links to memberships.
 
 request                                  status shape     rows repeated error";
 

@@ -59,7 +59,10 @@ fn main() -> ExitCode {
         let states = MembershipCounts::from_iter(&members).by_state;
         members.retain(|member| state.as_ref().is_none_or(|state| member.state == *state));
         if let (Some(state), []) = (state, &*members) {
-            support::announce(&format!("no member is {state}, but: {:?}", states.keys()));
+            support::announce(&format!(
+                "no member is {state}; the states are {:?}",
+                states.keys()
+            ));
         }
         let rows = rows(&members, columns)?;
         Ok((print.unwrap_or(lines)(&rows, columns)?, 0))

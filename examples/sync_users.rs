@@ -149,7 +149,7 @@ pub fn compare(mut directory: Vec<Person>, members: Vec<Membership>) -> Result<V
         person.action = if found.is_some() { "state" } else { "add" };
         if let Some(member) = found.map(|&place| &mut members[place]) {
             let [other, line] = [member.line, person.line].map(Option::unwrap_or_default);
-            ensure!(other == 0, "lines {other} and {line} are one member");
+            ensure!(other == 0, "lines {other} and {line} are the same member");
             member.line = person.line;
             person.state_in_mode = member.state_in_mode.clone();
         }

@@ -106,8 +106,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// Returns the errors of [`Credentials::from_env()`], and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `MODE_BASE_URL` is not a base URL that
-    /// [`build()`](Self::build) would accept.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `MODE_BASE_URL` is not a valid base URL.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -157,7 +156,8 @@ impl ClientBuilder {
     ///
     /// A request is sent again after status 408, 429, or 5xx except 501, 505 and 511; after a failure to
     /// reach the server or to receive its whole response, such as an unknown host name or a lost
-    /// connection; and after an attempt timed out.
+    /// connection; and after an attempt timed out. It is not sent again after a TLS failure, or after a
+    /// refusal by this system or by a proxy.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.settings.policy.max_retries = retries;
         self
@@ -167,7 +167,8 @@ impl ClientBuilder {
     ///
     /// The wait before retry *n* (the first is 1) is random, between zero and `delay` · 2ⁿ⁻¹. After a 429
     /// without `Retry-After`, the bound is eight times as high and the wait is at least half of it, so
-    /// that with the defaults three waits together last longer than Mode's window of 10 seconds.
+    /// that with the defaults three waits together last longer than Mode's window of 10 seconds. A
+    /// `Retry-After` makes the wait longer if need be.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.settings.policy.base_delay = delay;
         self

@@ -52,8 +52,8 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ErrorKind::Unauthorized`] if the token or the secret is wrong, and
-    /// [`ErrorKind::Decode`] if the response does not name a workspace, because it may not be Mode's. [Every
-    /// method](Self#errors) can return further errors.
+    /// [`ErrorKind::Decode`] if the response does not name a workspace, since it may then not come from
+    /// Mode. [Every method](Self#errors) can return further errors.
     ///
     /// ```no_run
     /// # let client = mode_analytics::Client::from_env()?;
@@ -117,7 +117,8 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ErrorKind::InvalidInput`] if `workspace` does not consist of 1 to 255 ASCII letters,
-    /// digits, `-`, `_` and `.`, or if it is `account` or `verify`, which are reserved by Mode's API.
+    /// digits, `-`, `_` and `.`, or if it is `.`, `..`, `account` or `verify`: the last two are reserved by
+    /// Mode's API.
     /// Returns [`ErrorKind::NotFound`] if neither listing exists. Returns [`ErrorKind::Decode`] if
     /// the response contains no listing, if a row has no `state` or a field of the wrong type, if
     /// fewer members arrive than the server counts (or fewer pages, if it counts only those), or if its
@@ -181,9 +182,9 @@ impl Client {
     /// your own to `serde_json::Value`: if another crate in the program enables serde_json's feature
     /// `raw_value`, a malicious response that is read into a `Value` can overflow the stack.
     ///
-    /// The error for a response that does not fit `T` says what was expected, but never what was received.
-    /// If `T` has its own implementation of `Deserialize`, what that writes after "expected" or "missing
-    /// field" is shown.
+    /// The error for a response that does not fit `T` says, where possible, what was expected, but never
+    /// what was received. If `T` has its own implementation of `Deserialize`, what it writes after
+    /// "expected" or "missing field" is shown.
     ///
     /// # Errors
     ///

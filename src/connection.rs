@@ -16,7 +16,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How an error of the standard library starts if a host name was not found.
 const NOT_FOUND: &str = "failed to lookup address information";
 
-/// What a failure says, and what to do about it. The first row that fits counts.
+/// What a failure says, and what to do about it. The first matching row is used.
 const TLS_ADVICE: &str = "\
 CaUsedAsEndEntity: the server needs a certificate other than its CA's own
 InvalidContentType: the other side does not speak TLS: check the port (and the scheme of a proxy's URL)
@@ -114,7 +114,10 @@ impl Route {
         let is_windows_code = cfg!(windows) && matches!(error.raw_os_error(), Some(11001..=11004));
         if is_windows_code || error.to_string().starts_with(NOT_FOUND) {
             // With some SOCKS proxies, ureq also looks up the server's name, so it may be either.
-            let host = self.proxy.as_ref().map_or(&*self.origin.host, |_| "a host");
+            let host = self
+                .proxy
+                .as_ref()
+                .map_or(&*self.origin.host, |_| "a host on the way");
             return format!("cannot look up {}", self.redactor.clean(host));
         }
         let text = match error.kind() {
@@ -127,7 +130,7 @@ impl Route {
         text.into()
     }
 
-    /// Makes an error, which names the proxy if there is one. `words` decide on the advice.
+    /// Makes an error, which names the proxy if there is one. `words` determine the advice.
     fn failure(&self, kind: ErrorKind, text: &str, words: &str) -> Error {
         let table = match (kind, &self.proxy) {
             (ErrorKind::Tls, _) => TLS_ADVICE,
@@ -297,8 +300,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_found_may_be_the_proxys() {
-        let text = "cannot look up a host through the proxy proxy.example:3128 (check the proxy \
-            that ALL_PROXY names)";
+        let text = "cannot look up a host on the way through the proxy proxy.example:3128 (check \
+            the proxy that ALL_PROXY names)";
         let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
         assert_eq!(error, (text.into(), true));
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if is_markup(body) {
-        let what = "it is an HTML page, not JSON: perhaps a sign-in page, or a proxy's own";
+        let what = "it is an HTML page, not JSON: perhaps a sign-in page, or one from a proxy";
         return Err(Error::unreadable(what));
     }
     let text = std::str::from_utf8(body).map_err(|_| Error::unreadable("it is not UTF-8"))?;

@@ -162,7 +162,7 @@
 //! | `aarch64-apple-darwin` | only compiled, without default features | Xcode's command line tools |
 //! | `wasm32-*` | only compiled | **not supported**: there are no threads |
 //!
-//! Without default features, nothing needs a C compiler, but then there is no https.
+//! Without default features, no C is compiled (Rust still needs a linker), but there is no https.
 //!
 //! # Logging
 //!

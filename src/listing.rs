@@ -217,7 +217,7 @@ impl From<Identity> for Known {
 }
 
 /// Returns a digest for each row of a page, the same one for rows about the same member. A row that does
-/// not say who it is about is known by the page and its place there; if one cannot be read, so is every row.
+/// not say who it is about is known by the page and its place there. If any row cannot be read, all are.
 fn identify(body: &[u8], rows: usize) -> Vec<u64> {
     let page = digest(body);
     let mut known = Page::<Known>::read(body).map_or(Vec::new(), |page| page.rows);

@@ -1,4 +1,5 @@
-//! What is retried, and after what wait. Pure: the caller has the clock and does the sleeping.
+//! What is retried, and after what wait. Pure, apart from [`random_fraction`]: the caller has the clock and
+//! does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind as Io;

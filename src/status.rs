@@ -10,7 +10,7 @@ use crate::redact::Redactor;
 use crate::retry;
 
 const SAME_AGAIN_ADVICE: &str = "a retry would fail the same way: check the base URL";
-/// If a crate enables serde_json's feature `arbitrary_precision`, a number is an object with this name.
+/// If a crate enables serde_json's feature `arbitrary_precision`, a number arrives as an object with this key.
 const NUMBER: &str = "$serde_json::private::Number";
 
 #[derive(Default, Deserialize)]
@@ -80,8 +80,7 @@ fn kind(status: u16, id: &str) -> ErrorKind {
     }
 }
 
-/// Returns the text of a body that is not JSON. There is none in HTML, in broken JSON and in what is not
-/// text.
+/// Returns the text of a body that is not JSON. HTML, broken JSON and binary data count as having none.
 fn plain_text(body: &[u8]) -> &str {
     let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = text.trim();

@@ -152,6 +152,7 @@ fn a_call_holds_a_small_multiple_of_the_body() {
     let smallest = r#"{"state":""}"#;
     // The worst number of rows: a vector of them has just doubled.
     let smallest = format!("[{}]", vec![smallest; (1 << 16) + 2].join(","));
+    let lite = Workspace::new("acme", (1 << 12) + 2).lite_json();
     let numbers = format!("[{}]", vec!["1"; SIZE / 2].join(","));
     let links = format!(r#"{{"workspace": "acme", "_links": {numbers}}}"#);
     let next_page =
@@ -187,6 +188,7 @@ fn a_call_holds_a_small_multiple_of_the_body() {
         limit("count", MEMBERSHIPS, members.clone(), count, 1.5),
         limit("", MEMBERSHIPS, members.clone(), count, 0.0).chunked("count, chunked", 2.6),
         limit("list", MEMBERSHIPS, members, list, 1.8),
+        limit("list lite rows", MEMBERSHIPS, lite, list, 4.4),
         limit(
             "count the smallest rows",
             MEMBERSHIPS,

@@ -122,7 +122,7 @@ fn peaks(origin: &str, budgets: &mut Budgets) -> Result<()> {
     }
     let (name, workspace) = stand_in::workspace(10_000);
     let body = workspace.memberships_json().len() as f64 / (1024.0 * 1024.0);
-    println!("\nPeak memory of one call, whose body has {body:.1} MiB, in MiB:");
+    println!("\nPeak memory of one call, whose body is {body:.1} MiB, in MiB:");
     report::head(&COLUMNS);
     for job in Job::ALL {
         let mut cells = Vec::new();

@@ -191,7 +191,7 @@ fn check_decode(case: &str, advice: &str, error_of: impl Fn(&str) -> Error) {
     assert_eq!(error.attempts(), 1);
 }
 
-const HTML: &str = "it is an HTML page, not JSON: perhaps a sign-in page, or a proxy's own";
+const HTML: &str = "it is an HTML page, not JSON: perhaps a sign-in page, or one from a proxy";
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
