@@ -525,6 +525,6 @@ fn the_demo_prints_what_the_documentation_shows_and_serves_the_other_programs() 
         has(&stderr, "401 unauthorized");
         assert!(!stderr.contains("[redacted]"), "{stderr}");
     }
-    has(&log, "\nGET /api/acme/memberships 200\n");
-    has(&log, "\nGET /api/verify 401\n");
+    has(&log, "GET /api/acme/memberships 200\n");
+    has(&log, "GET /api/verify 401\n");
 }
