@@ -39,7 +39,7 @@ pub fn run() -> Result<Budgets> {
     let mut budgets = Budgets::default();
     budgets.at_most(1.15, "CPU time / CPU time with ureq", ratio(this, ureq));
     budgets.at_most(
-        0.7,
+        0.8,
         "CPU time / CPU time with reqwest",
         ratio(this, reqwest),
     );
