@@ -1,9 +1,6 @@
 //! [`ClientBuilder`], which makes a [`Client`]. Every setter states its default.
 
-use std::env;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{env, fmt, sync::Arc, time::Duration};
 
 use crate::client::Client;
 use crate::credentials::Credentials;

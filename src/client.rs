@@ -1,18 +1,14 @@
 //! [`Client`]: one method for each endpoint, and the deadline and the retries that they share.
 
-use std::fmt;
-use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
+use std::{fmt, sync::Arc, thread, time::Instant};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::input;
-use crate::json::{self, Json, Link, Object};
+use crate::json::{self, Json, Link, Links, Object};
 use crate::listing::Progress;
-use crate::model::{Account, Linked, Links, Membership, MembershipCounts, Verification};
+use crate::model::{Account, Linked, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
 use crate::transport::Transport;
 
@@ -216,17 +212,17 @@ impl Client {
     fn list<R: DeserializeOwned>(&self, workspace: &str, form: &str) -> Result<Vec<R>> {
         let base = input::memberships(workspace, &self.0.route.redactor)?;
         let deadline = self.deadline();
-        let is_missing = |error: &Error| error.status() == Some(404);
         let (mut members, mut progress) = (Vec::new(), Progress::default());
         let mut add = |page| progress.add(&mut members, page);
         let mut path = format!("{base}{form}");
         let mut first = self.fetch(&path, None, deadline, &mut add);
-        if form == FULL && first.as_ref().is_err_and(is_missing) {
+        if form == FULL
+            && first
+                .as_ref()
+                .is_err_and(|error| error.status() == Some(404))
+        {
             path = format!("{base}{LITE}");
-            let lite = self.fetch(&path, None, deadline, &mut add);
-            if !lite.as_ref().is_err_and(is_missing) {
-                first = lite;
-            }
+            first = self.fetch(&path, None, deadline, &mut add);
         }
         let mut next = first.map_err(|error| match error.kind() {
             ErrorKind::NotFound => error.with_advice(WORKSPACE_ADVICE),
@@ -289,8 +285,6 @@ struct State {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("base_url", &self.0.route.origin.url)
-            .finish_non_exhaustive()
+        write!(f, "Client({})", self.0.route.origin.url)
     }
 }

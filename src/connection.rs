@@ -71,13 +71,11 @@ impl Route {
                 let text = format!("the response is larger than {max} bytes");
                 return Error::new(ErrorKind::TooLarge, text);
             }
-            Fault::Timeout(Timeout::Connect) => {
-                let limit = limit.min(CONNECT_TIMEOUT);
-                let text = format!("no connection within {limit:.1?}");
-                return self.failure(ErrorKind::Timeout, &text, &text);
-            }
-            Fault::Timeout(_) => {
-                let text = format!("no complete response within {limit:.1?}");
+            Fault::Timeout(timeout) => {
+                let text = match timeout {
+                    Timeout::Connect => format!("no connection within {CONNECT_TIMEOUT:.1?}"),
+                    _ => format!("no complete response within {limit:.1?}"),
+                };
                 return self.failure(ErrorKind::Timeout, &text, &text);
             }
             Fault::ConnectProxyFailed(reason) => {

@@ -1,7 +1,6 @@
 //! [`Credentials`]: what they may contain, and the header that they become.
 
-use std::env;
-use std::fmt;
+use std::{env, fmt};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 

@@ -1,8 +1,6 @@
 //! [`Error`], [`ErrorKind`], and the advice for each kind.
 
-use std::fmt;
-use std::io;
-use std::time::Duration;
+use std::{fmt, io, time::Duration};
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

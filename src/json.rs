@@ -28,12 +28,13 @@ fn decode_error(text: &str, error: &serde_json::Error) -> Error {
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     // In an array, the number of the row comes first.
-    let rest = words.strip_prefix("row ").unwrap_or_default();
-    let row = rest
-        .split_once(": ")
-        .filter(|(row, _)| row.parse::<u64>().is_ok());
-    let sentence = row.map_or(words, |(_, sentence)| sentence);
-    let row = row.map_or(String::new(), |(number, _)| format!("row {number}: "));
+    let row = words
+        .strip_prefix("row ")
+        .and_then(|it| it.split_once(": "));
+    let (row, sentence) = match row {
+        Some((row, sentence)) if row.parse::<u64>().is_ok() => (format!("row {row}: "), sentence),
+        _ => (String::new(), words),
+    };
     // A type of the caller's may have made up the position. No real one lies outside the body.
     let is_real = error.line() > 0 && error.column() <= text.len();
     let position = if is_real { &*position } else { "" };
@@ -188,6 +189,16 @@ pub(crate) fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 #[serde(default)]
 pub(crate) struct Link {
     href: Json,
+}
+
+/// The links of a page or a record, as far as they are followed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Links {
+    #[serde(rename = "self")]
+    pub(crate) own: Json<Link>,
+    pub(crate) member: Json<Link>,
+    pub(crate) next_page: Json<Link>,
 }
 
 /// Returns where one of these links leads.

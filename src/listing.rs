@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{self, Json, Link, Object};
+use crate::json::{self, Json, Link, Links, Object};
 
 /// How many rows Mode puts on a page. Some of its collections have pages of this size that carry
 /// neither counters nor a link, so a page of exactly this size may not be the last one.
@@ -141,18 +141,12 @@ struct Envelope<R> {
     embedded: Option<Json<Embedded<R>>>,
     pagination: Option<Object<Counters>>,
     #[serde(default, rename = "_links")]
-    links: Json<PageLinks>,
+    links: Json<Links>,
 }
 
 #[derive(Deserialize)]
 struct Embedded<R> {
     memberships: Option<Json<IgnoredAny, R>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PageLinks {
-    next_page: Json<Link>,
 }
 
 impl<R: DeserializeOwned> Page<R> {

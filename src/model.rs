@@ -1,12 +1,10 @@
 //! What Mode's responses contain: [`Account`], [`Verification`], [`Membership`] and related types.
 
-use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::json::{self, Json, Link, Object};
+use crate::json::{self, Json, Links, Object};
 
 /// The only state that Mode documents.
 const ACTIVE: &str = "active";
@@ -182,14 +180,6 @@ impl From<Object<MembershipFields>> for Membership {
 pub(crate) struct Linked {
     #[serde(default, rename = "_links")]
     pub(crate) links: Json<Links>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Links {
-    #[serde(rename = "self")]
-    pub(crate) own: Json<Link>,
-    pub(crate) member: Json<Link>,
 }
 
 /// Reads the name of a workspace. A blank one counts as missing, because a program would put it into a

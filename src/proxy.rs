@@ -1,7 +1,6 @@
 //! Which proxy the environment names for an origin: the proxy variables and `NO_PROXY`.
 
-use std::env;
-use std::net::IpAddr;
+use std::{env, net::IpAddr};
 
 use ureq::Proxy;
 use ureq::ProxyProtocol::{Http, Https};

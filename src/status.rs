@@ -82,12 +82,7 @@ fn kind(status: u16, id: &str) -> ErrorKind {
 
 /// Returns the text of a body that is not JSON. HTML, broken JSON and binary data count as having none.
 fn plain_text(body: &[u8]) -> &str {
-    let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let text = text.trim();
+    let text = std::str::from_utf8(body).unwrap_or_default().trim();
     let is_code = json::is_markup(body) || text.starts_with('{') || text.starts_with("[{");
-    if is_code || body.contains(&0) {
-        ""
-    } else {
-        text
-    }
+    if is_code { "" } else { text }
 }

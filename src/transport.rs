@@ -1,13 +1,12 @@
 //! One GET over HTTP: the bytes of a response whose status is 200, or an error.
 
-use std::io::{self, BufReader, Read};
+use std::io::Read;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use ureq::Timeout;
-use ureq::config::Config;
 use ureq::http::{HeaderMap, Uri, header};
+use ureq::{Timeout, config::Config};
 
 use crate::connection::{CONNECT_TIMEOUT, Route, altered};
 use crate::credentials::Credentials;
@@ -112,11 +111,10 @@ impl Transport {
         let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
         if status != 200 {
-            let bytes = BufReader::new(body.into_reader().take(MAX_ERROR_BYTES)).bytes();
-            // What arrived before a connection is lost is enough, but a body that stalls is lost.
-            let read = || bytes.map_while(io::Result::ok).collect::<Vec<u8>>();
-            let body = within(MAX_ERROR_TIME, read).unwrap_or_default();
-            return Err(self.error_response(status, &head.headers, &body));
+            // A body that stalls, is too large or ends too early does not hide the status.
+            let read = move || body.with_config().limit(MAX_ERROR_BYTES).read_to_vec();
+            let body = within(MAX_ERROR_TIME, read).and_then(Result::ok);
+            return Err(self.error_response(status, &head.headers, &body.unwrap_or_default()));
         }
         // ureq removes the header if it has decoded the body.
         let mut encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();

@@ -197,7 +197,7 @@ fn a_user_agent_is_what_a_header_takes() {
 #[test]
 fn new_has_the_defaults() {
     let shown = format!("{:?}", Client::new(credentials()).unwrap());
-    assert_eq!(shown, r#"Client { base_url: "https://app.mode.com", .. }"#);
+    assert_eq!(shown, "Client(https://app.mode.com)");
 }
 
 #[cfg(not(feature = "rustls"))]
@@ -217,7 +217,7 @@ fn a_base_url_is_kept_in_lower_case() {
     ];
     each(cases, |(url, kept)| {
         let client = builder_at((*url).into()).build().unwrap();
-        let shown = format!("Client {{ base_url: {kept:?}, .. }}");
+        let shown = format!("Client({kept})");
         assert_eq!(format!("{client:?}"), shown);
     });
 }
@@ -246,7 +246,7 @@ fn a_client_comes_from_the_environment() {
     let server = FakeMode::start();
     let origin = server.origin();
     let default = match cfg!(feature = "rustls") {
-        true => r#"base_url: "https://app.mode.com""#,
+        true => "Client(https://app.mode.com)",
         false => "feature `rustls`",
     };
     let names_it = "(correct or unset MODE_BASE_URL)";

@@ -315,16 +315,18 @@ fn all_of_the_credentials_is_redacted_and_nothing_else() {
         ("a", "b", "a b ab => a b ab"),
         ("ab", "ab", "a b ab => a b ab"),
         ("abc", "b", "ab abc abcd => ab [redacted] [redacted]d"),
-        ("abc", "de", "abc:de abcabc => [redacted] [redacted]"),
-        // Places that overlap are replaced as one.
-        ("abcd", "cdef", "abcdefg => [redacted]g"),
-        ("aaa", "xyz", "aaaa => [redacted]"),
-        ("xab", "***y", "xaby => [redacted]y"),
-        // The end of a text may be a secret that was cut.
-        ("xyz", "abcdef", "ends in ab => ends in ab"),
-        ("xyz", "abcdef", "ends in abc => ends in [redacted]"),
+        (
+            "abc",
+            "de",
+            "abc:de abcabc => [redacted] [redacted][redacted]",
+        ),
+        ("abc", "abcde", "abcdef abcd => [redacted]f [redacted]d"),
         // A server may leave out the blanks around it.
-        ("x", " p w ", "no (p w), p w  => no ([redacted]),[redacted]"),
+        (
+            "x",
+            " p w ",
+            "no (p w), p w  => no ([redacted]), [redacted]",
+        ),
     ];
     each(keys, |(token, secret, text)| {
         let (text, expected) = text.split_once(" => ").unwrap();
@@ -333,10 +335,14 @@ fn all_of_the_credentials_is_redacted_and_nothing_else() {
         let error = client.memberships("acme").unwrap_err();
         assert_eq!(error.api_message(), Some(expected));
     });
-    // 65,536 bytes are read of an error's body, and they end amid a secret.
+    // A body that is not whole may end amid a secret, so it has no message.
     let long = crate::SECRET.repeat(3000);
-    let error = failing(Reply::bytes(400, "text/plain", long));
-    assert_eq!(error.api_message(), Some("[redacted]"));
+    let cut = format!("no {}", &crate::SECRET[..4]);
+    let cut = Reply::bytes(400, "text/plain", cut).framing(Framing::LyingLength(9));
+    for reply in [Reply::bytes(400, "text/plain", long), cut] {
+        let error = failing(reply);
+        assert_eq!((error.status(), error.api_message()), (Some(400), None));
+    }
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn two_404s_are_not_found() {
     let error = client(&server).memberships("acme").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let text = error.to_string();
-    let start = "GET /api/acme/memberships: 404 not_found: ";
+    let start = "GET /api/acme/memberships/lite: 404 not_found: ";
     assert!(text.starts_with(start), "{text}");
 }
 
@@ -363,7 +363,6 @@ fn only_the_link_to_the_next_page_matters() {
         r#""groups": "/api/groups""#,
         r#""groups": null, "self": true"#,
         r#""groups": {"href": [1]}, "groups": 1e400"#,
-        r#""self": "\ud800""#,
     ];
     each(odd, |links| {
         let facts = format!(r#""_links": {{{links}}}"#);
