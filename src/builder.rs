@@ -3,6 +3,7 @@
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use crate::client::Client;
+use crate::connection::Route;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::input::{self, Origin};
@@ -76,7 +77,6 @@ impl Client {
                 },
                 max_response_bytes: 256 * 1024 * 1024,
                 user_agent: concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")).into(),
-                #[cfg(feature = "platform-verifier")]
                 system_roots: false,
                 on_retry: Arc::new(|_| {}),
             },
@@ -243,8 +243,12 @@ impl ClientBuilder {
             return Err(Error::invalid_input(text));
         }
         input::check_user_agent(&self.settings.user_agent)?;
-        let proxy = proxy::find(&origin)?;
-        let transport = Transport::new(&self.credentials, origin, proxy, self.settings);
+        let route = Route {
+            proxy: proxy::find(&origin)?,
+            origin,
+            redactor: self.credentials.redactor(),
+        };
+        let transport = Transport::new(&self.credentials, route, self.settings);
         Ok(Client(Arc::new(transport)))
     }
 }

@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc, thread, time::Instant};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::input;
-use crate::json::{self, Json, Link, Links, Object};
+use crate::json::{self, Links, Object};
 use crate::listing::Progress;
 use crate::model::{Account, Linked, Membership, MembershipCounts, Verification};
 use crate::retry::{self, Retry};
@@ -85,8 +85,7 @@ impl Client {
             other => return other,
         };
         let mut path = String::from("/api/verify");
-        let links: [fn(Links) -> Json<Link>; 2] = [|links| links.own, |links| links.member];
-        for link in links {
+        for link in [|links: Links| links.own, |links: Links| links.member] {
             let Linked { links } = self.object(&path, deadline)?;
             let Some(href) = json::href(links, link) else {
                 return Err(refused.with_advice(NO_MEMBER_ADVICE));
@@ -254,23 +253,24 @@ impl Client {
         let place = page.map_or(String::new(), |page| format!(", page {page}"));
         let (target, request) = (format!("{path}{query}"), format!("GET {shown}{place}"));
         let time_left = || deadline.saturating_duration_since(Instant::now());
-        let mut attempts = 0_u32;
+        let mut attempts = 0;
         loop {
-            let retries = attempts;
             let limit = time_left();
-            attempts = attempts.saturating_add(u32::from(!limit.is_zero()));
+            if limit.is_zero() {
+                let text = "the deadline passed before the request was sent";
+                return Err(Error::new(ErrorKind::Timeout, text).with_request(&request, attempts));
+            }
+            attempts += 1;
             let result = self.0.attempt(&target, limit);
             let result = result.map_err(|error| error.with_request(&request, attempts));
             let fraction = retry::random_fraction();
-            let wait = |error| settings.policy.wait(error, retries, fraction);
+            let wait = |error| settings.policy.wait(error, attempts - 1, fraction);
             let delay = result.as_ref().err().and_then(wait);
             if let (Err(error), Some(delay)) = (&result, delay.filter(|it| *it < time_left())) {
                 (settings.on_retry)(&Retry { delay, error });
                 // `on_retry` may have taken time.
-                if delay < time_left() {
-                    thread::sleep(delay);
-                    continue;
-                }
+                thread::sleep(delay.min(time_left()));
+                continue;
             }
             return read(result).map_err(|error| error.with_request(&request, attempts));
         }

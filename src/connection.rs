@@ -3,11 +3,10 @@
 use std::io::{self, ErrorKind as Io};
 use std::time::Duration;
 
-use ureq::{Error as Fault, Timeout};
+use ureq::{Error as Fault, Proxy, Timeout};
 
 use crate::error::{Error, ErrorKind};
 use crate::input::Origin;
-use crate::proxy::NamedProxy;
 use crate::redact::Redactor;
 use crate::retry;
 
@@ -28,13 +27,13 @@ not valid yet: check this machine's clock
 expired: the certificate has expired, or this machine's clock is wrong
 Expired: the certificate has expired, or this machine's clock is wrong";
 const PROXY_ADVICE: &str = "\
-no connection: check that the proxy that VARIABLE names responds
-no complete: check the network and the proxy that VARIABLE names, or raise the timeout
-407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the URL in VARIABLE
-auth: put the user name and the password, percent-encoded, into the URL in VARIABLE
-403: the proxy forbids connections to HOST
-not allowed: the proxy forbids connections to HOST
-: check the proxy that VARIABLE names";
+no connection: check that the proxy responds
+no complete: check the network and the proxy, or raise the timeout
+407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the proxy's URL
+auth: put the user name and the password, percent-encoded, into the proxy's URL
+403: the proxy forbids connections to this host
+not allowed: the proxy forbids connections to this host
+: check the proxy variables";
 const LOOPBACK_ADVICE: &str = "\
 cannot connect: check that a server runs at the base URL
 no connection: does the server speak https?
@@ -46,7 +45,7 @@ no connection: check the network, the firewall and the proxy variables";
 /// The way to the server, on which the text and the advice of an error depend.
 pub(crate) struct Route {
     pub(crate) origin: Origin,
-    pub(crate) proxy: Option<NamedProxy>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) redactor: Redactor,
 }
 
@@ -103,8 +102,12 @@ impl Route {
             let text = self.io_text(&error);
             self.failure(ErrorKind::Transport, &text, &format!("{text}: {cause}"))
         };
-        let is_retried = retry::is_retried_failure(error.kind());
-        failure.caused_by(error).retryable(is_retried)
+        // After these, a retry would fail the same way.
+        let is_final = matches!(
+            error.kind(),
+            Io::InvalidData | Io::InvalidInput | Io::PermissionDenied
+        );
+        failure.caused_by(error).retryable(!is_final)
     }
 
     fn io_text(&self, error: &io::Error) -> String {
@@ -112,10 +115,8 @@ impl Route {
         let is_windows_code = cfg!(windows) && matches!(error.raw_os_error(), Some(11001..=11004));
         if is_windows_code || error.to_string().starts_with(NOT_FOUND) {
             // With some SOCKS proxies, ureq also looks up the server's name, so it may be either.
-            let host = self
-                .proxy
-                .as_ref()
-                .map_or(&*self.origin.host, |_| "a host on the way");
+            let proxy = self.proxy.as_ref();
+            let host = proxy.map_or(&*self.origin.host, |_| "a host on the way");
             return format!("cannot look up {}", self.redactor.clean(host));
         }
         let text = match error.kind() {
@@ -139,15 +140,12 @@ impl Route {
         let mut rows = table.lines().filter_map(|row| row.split_once(": "));
         let row = rows.find(|(start, _)| words.contains(start));
         let advice = row.map_or(kind.advice(), |(_, advice)| advice);
-        let Some(NamedProxy { proxy, variable }) = &self.proxy else {
-            return Error::new(kind, text).with_advice(advice);
-        };
-        let address = format!("{}:{}", proxy.host(), proxy.port());
-        let address = self.redactor.clean(&address);
-        let advice = advice
-            .replace("VARIABLE", variable)
-            .replace("HOST", &self.origin.host);
-        Error::new(kind, format!("{text} through the proxy {address}")).with_advice(advice)
+        let mut text = String::from(text);
+        if let Some(proxy) = &self.proxy {
+            let address = format!("{}:{}", proxy.host(), proxy.port());
+            text = format!("{text} through the proxy {}", self.redactor.clean(&address));
+        }
+        Error::new(kind, text).with_advice(advice)
     }
 }
 
@@ -183,13 +181,9 @@ mod tests {
     /// The text of the error, and whether it may be retried. `proxy` is its URL, or empty.
     fn converted(base_url: &str, proxy: &str, fault: Fault) -> (String, bool) {
         let proxy = Some(proxy).filter(|url| !url.is_empty());
-        let named = |url| NamedProxy {
-            proxy: ureq::Proxy::new(url).unwrap(),
-            variable: "ALL_PROXY",
-        };
         let route = Route {
             origin: Origin::parse(base_url).unwrap(),
-            proxy: proxy.map(named),
+            proxy: proxy.map(|url| Proxy::new(url).unwrap()),
             redactor: Redactor::new("token", "secret"),
         };
         let error = route.convert_error(fault, Duration::from_secs(30));
@@ -220,9 +214,14 @@ mod tests {
             let text = format!("{text} ({NETWORK})");
             assert_eq!(converted(MODE, "", fault), (text, true));
         }
-        let refused = format!("cannot connect ({NETWORK})");
-        let permission = io(Io::PermissionDenied);
-        assert_eq!(converted(MODE, "", permission), (refused, false));
+        // A refusal by this system does not change by itself.
+        for (kind, text) in [
+            (Io::PermissionDenied, "cannot connect"),
+            (Io::InvalidInput, "I/O error"),
+        ] {
+            let text = format!("{text} ({NETWORK})");
+            assert_eq!(converted(MODE, "", io(kind)), (text, false));
+        }
     }
 
     #[cfg(all(feature = "gzip", unix))]
@@ -267,8 +266,8 @@ mod tests {
     #[test]
     fn a_limit_has_advice_that_fits_the_way() {
         let (connect, global) = (Timeout::Connect, Timeout::Global);
-        let silent = "check that the proxy that ALL_PROXY names responds";
-        let slow = "check the network and the proxy that ALL_PROXY names, or raise the timeout";
+        let silent = "check that the proxy responds";
+        let slow = "check the network and the proxy, or raise the timeout";
         let firewall = "check the network, the firewall and the proxy variables";
         let (loopback, proxy) = ("https://localhost:8443", "http://proxy.example:3128");
         let cases = [
@@ -299,7 +298,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_found_may_be_the_proxys() {
         let text = "cannot look up a host on the way through the proxy proxy.example:3128 (check \
-            the proxy that ALL_PROXY names)";
+            the proxy variables)";
         let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
         assert_eq!(error, (text.into(), true));
     }
@@ -310,7 +309,7 @@ mod tests {
         let fault = says("connection not allowed by ruleset");
         let (error, _) = converted(MODE, "socks5h://proxy.example", fault);
         assert!(
-            error.ends_with("(the proxy forbids connections to app.mode.com)"),
+            error.ends_with("(the proxy forbids connections to this host)"),
             "{error}"
         );
     }

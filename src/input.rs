@@ -88,12 +88,11 @@ pub(crate) fn memberships(workspace: &str, redactor: &Redactor) -> Result<String
 
 /// Refuses anything but a plain absolute path below `/api/`, with or without a query.
 pub(crate) fn check_path(target: &str, redactor: &Redactor) -> Result<()> {
-    let Some(fault) = path_fault(target) else {
-        return Ok(());
-    };
-    let shown = redactor.clean(without_query(target));
-    let text = format!("the path \"{shown}\" {fault}");
-    Err(Error::invalid_input(text))
+    path_fault(target).map_or(Ok(()), |fault| {
+        let shown = redactor.clean(without_query(target));
+        let text = format!("the path \"{shown}\" {fault}");
+        Err(Error::invalid_input(text))
+    })
 }
 
 fn path_fault(target: &str) -> Option<&'static str> {

@@ -8,14 +8,12 @@ use ureq::ProxyProtocol::{Http, Https};
 use crate::error::{Error, Result};
 use crate::input::Origin;
 
-/// A proxy, and the variable that names it.
-pub(crate) struct NamedProxy {
-    pub(crate) proxy: Proxy,
-    pub(crate) variable: &'static str,
-}
+const SOCKS_RULE: &str = "names a SOCKS proxy, which needs the feature `socks-proxy`";
+const URL_RULE: &str = "is not the URL of a proxy, such as http://user:password@proxy.example:3128, \
+    with the user name and the password percent-encoded";
 
 /// Returns the proxy that applies to an origin, if there is one. It is an error if it cannot be used.
-pub(crate) fn find(origin: &Origin) -> Result<Option<NamedProxy>> {
+pub(crate) fn find(origin: &Origin) -> Result<Option<Proxy>> {
     let host = &origin.host;
     let named = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
     let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
@@ -26,14 +24,9 @@ pub(crate) fn find(origin: &Origin) -> Result<Option<NamedProxy>> {
     let is_http = |it: &Proxy| matches!(it.protocol(), Http | Https);
     let fault = match usable_proxy(&value) {
         // ureq would use a SOCKS proxy as soon as any crate enables the feature for it.
-        Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => {
-            return Ok(Some(NamedProxy { proxy, variable }));
-        }
-        Some(_) => "names a SOCKS proxy, which needs the feature `socks-proxy`",
-        None => {
-            "is not the URL of a proxy, such as http://user:password@proxy.example:3128, with the \
-             user name and the password percent-encoded"
-        }
+        Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => return Ok(Some(proxy)),
+        Some(_) => SOCKS_RULE,
+        None => URL_RULE,
     };
     let advice = format!("correct it, unset it, or add {host} to NO_PROXY");
     Err(Error::invalid_input(format!("the variable {variable} {fault}")).with_advice(advice))

@@ -2,7 +2,6 @@
 //! does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::ErrorKind as Io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
@@ -70,14 +69,6 @@ impl Policy {
 /// a retry would fail the same way.
 pub(crate) fn is_retried_status(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505 | 511)
-}
-
-/// Returns whether a failure to reach the server, or to receive its whole response, may be followed by a
-/// success. After invalid data, which includes every failure of TLS, and after a refusal by this system, a
-/// retry would fail the same way.
-pub(crate) fn is_retried_failure(io: Io) -> bool {
-    use Io::{InvalidData, InvalidInput, PermissionDenied};
-    !matches!(io, InvalidData | InvalidInput | PermissionDenied)
 }
 
 /// Returns a number in `0.0..1.0`. The standard library's only source of randomness is the seed of
@@ -261,29 +252,6 @@ mod tests {
         let servers = (500..=599).filter(|status| ![501, 505, 511].contains(status));
         let expected: Vec<u16> = [408, 429].into_iter().chain(servers).collect();
         assert_eq!(retried, expected);
-    }
-
-    #[test]
-    fn every_failure_to_reach_the_server_or_to_hear_it_out_is_retried() {
-        use Io::*;
-        for kind in [
-            AddrNotAvailable,
-            BrokenPipe,
-            ConnectionAborted,
-            ConnectionRefused,
-            ConnectionReset,
-            HostUnreachable,
-            NetworkDown,
-            NetworkUnreachable,
-            Other,
-            TimedOut,
-            UnexpectedEof,
-        ] {
-            assert!(is_retried_failure(kind), "{kind:?}");
-        }
-        for kind in [InvalidData, InvalidInput, PermissionDenied] {
-            assert!(!is_retried_failure(kind), "{kind:?}");
-        }
     }
 
     #[test]

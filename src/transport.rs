@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Uri, header};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Timeout, config::Config};
 
 use crate::connection::{CONNECT_TIMEOUT, Route, altered};
 use crate::credentials::Credentials;
-use crate::error::{Error, ErrorKind, Result};
-use crate::input::Origin;
-use crate::proxy::NamedProxy;
+use crate::error::{Error, Result};
 use crate::retry::{self, Policy, Retry};
 use crate::status;
 
@@ -26,7 +25,6 @@ const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
 /// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
 /// connect again.
 const MAX_IDLE_CONNECTIONS: usize = 64;
-type OnRetry = Arc<dyn Fn(&Retry<'_>) + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -35,9 +33,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
-    #[cfg(feature = "platform-verifier")]
     pub(crate) system_roots: bool,
-    pub(crate) on_retry: OnRetry,
+    pub(crate) on_retry: Arc<dyn Fn(&Retry<'_>) + Send + Sync>,
 }
 
 pub(crate) struct Transport {
@@ -48,18 +45,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(
-        credentials: &Credentials,
-        origin: Origin,
-        proxy: Option<NamedProxy>,
-        mut settings: Settings,
-    ) -> Self {
+    pub(crate) fn new(credentials: &Credentials, route: Route, mut settings: Settings) -> Self {
         settings.attempt_timeout = settings.attempt_timeout.min(settings.timeout);
-        let route = Route {
-            origin,
-            proxy,
-            redactor: credentials.redactor(),
-        };
         let mut config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -69,14 +56,8 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
-            .accept_encoding("identity")
-            .proxy(route.proxy.as_ref().map(|named| named.proxy.clone()));
-        if cfg!(feature = "gzip") {
-            config = config.accept_encoding("gzip");
-        }
-        #[cfg(feature = "platform-verifier")]
+            .proxy(route.proxy.clone());
         if settings.system_roots {
-            use ureq::tls::{RootCerts, TlsConfig};
             let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
             config = config.tls_config(tls.build());
         }
@@ -90,10 +71,6 @@ impl Transport {
 
     /// Sends a request once and returns the body of a response whose status is 200.
     pub(crate) fn attempt(&self, target: &str, time_left: Duration) -> Result<Vec<u8>> {
-        if time_left.is_zero() {
-            let text = "the deadline passed before the request was sent";
-            return Err(Error::new(ErrorKind::Timeout, text));
-        }
         let limit = time_left.min(self.settings.attempt_timeout);
         let has_own_limit = limit + TIME_THAT_MATTERS <= self.settings.attempt_timeout;
         let request = self.agent.get(format!("{}{target}", self.route.origin.url));

@@ -256,7 +256,7 @@ fn a_dead_proxy_is_named() {
         let error = told(&[("https_proxy", &*url), AT_EXAMPLE]).unwrap();
         assert_eq!((&*error.kind, error.attempts), ("transport", 4));
         let text = format!("GET /api/verify: cannot connect through the proxy {proxy}");
-        let advice = "check the proxy that https_proxy names";
+        let advice = "check the proxy variables";
         assert_eq!(error.text, format!("{text} ({advice})"));
         // In the system's own words.
         let refused = TcpStream::connect(proxy).unwrap_err();
@@ -265,7 +265,7 @@ fn a_dead_proxy_is_named() {
     });
 }
 
-const CHECK: &str = "check the proxy that ALL_PROXY names";
+const CHECK: &str = "check the proxy variables";
 
 /// The error of a call through the proxy at `address`, which names the proxy and gives this advice.
 fn failing_through(address: &str, attempts: usize, advice: &str) -> Told {
@@ -286,8 +286,8 @@ fn failing_through(address: &str, attempts: usize, advice: &str) -> Told {
 #[test]
 fn what_a_proxy_says_to_connect_is_told() {
     let key = "only Basic authentication is supported: put the user name and the password, percent-encoded, into the \
-        URL in ALL_PROXY";
-    let forbids = "the proxy forbids connections to mode.example";
+        proxy's URL";
+    let forbids = "the proxy forbids connections to this host";
     let mut cases = vec![(407, 1, key), (403, 1, forbids)];
     // 0: it closes without a word.
     let retried = [0, 408, 429, 500, 502, 503, 504, 522];
