@@ -3,16 +3,14 @@
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use crate::client::Client;
-use crate::connection::Route;
+use crate::connection::{self, Route};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::input::{self, Origin};
-use crate::proxy;
 use crate::retry::{Policy, Retry, YEAR};
 use crate::transport::{Settings, Transport};
 
-const LACKS_TLS: &str =
-    "https needs the feature `rustls` of mode-analytics, which this program was built without";
+const LACKS_TLS: &str = "https needs the feature `rustls` of mode-analytics, which is off";
 
 impl Client {
     /// The base URL that is used unless you set another.
@@ -200,7 +198,6 @@ impl ClientBuilder {
     /// You need it if your company has a certificate authority of its own, or a proxy that re-signs
     /// traffic. On Linux, this setting reads `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     #[cfg(feature = "platform-verifier")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "platform-verifier")))]
     pub fn system_roots(mut self) -> Self {
         self.settings.system_roots = true;
         self
@@ -239,16 +236,15 @@ impl ClientBuilder {
             return Err(Error::invalid_input(LACKS_TLS));
         }
         if self.settings.timeout.is_zero() || self.settings.attempt_timeout.is_zero() {
-            let text = "a timeout of zero would make every call fail";
-            return Err(Error::invalid_input(text));
+            return Err(Error::invalid_input("a timeout must not be zero"));
         }
         input::check_user_agent(&self.settings.user_agent)?;
         let route = Route {
-            proxy: proxy::find(&origin)?,
+            proxy: connection::proxy_for(&origin)?,
             origin,
             redactor: self.credentials.redactor(),
         };
-        let transport = Transport::new(&self.credentials, route, self.settings);
+        let transport = Transport::new(self.credentials.basic(), route, self.settings);
         Ok(Client(Arc::new(transport)))
     }
 }

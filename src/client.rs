@@ -15,11 +15,8 @@ use crate::transport::Transport;
 /// The end of a listing's path, for its full form and for its lite form.
 const FULL: &str = "";
 const LITE: &str = "/lite";
-const NO_MEMBER_ADVICE: &str =
-    "no member was found for this key: verify() says what it gives access to";
-const FOREIGN_LINK_ADVICE: &str = "a link to the key's member is not a plain path below /api/ at \
-    the base URL, so it was not followed";
-const TYPE_ADVICE: &str = "check the base URL, and the type that `get` reads into";
+const NO_MEMBER_ADVICE: &str = "no member was found: verify() says what the key gives access to";
+const FOREIGN_LINK_ADVICE: &str = "the key's member link leads elsewhere, so it was not followed";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
 /// A blocking client for the Mode REST API.
@@ -196,9 +193,7 @@ impl Client {
     /// ```
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         input::check_path(path, &self.0.route.redactor)?;
-        self.fetch(path, None, self.deadline(), |body| {
-            json::read(&body?).map_err(|error| error.with_advice(TYPE_ADVICE))
-        })
+        self.fetch(path, None, self.deadline(), |body| json::read(&body?))
     }
 
     /// GETs what must be one JSON object.

@@ -1,11 +1,12 @@
-//! What ureq says went wrong, as our errors, with the advice that fits each.
+//! The way to the server: which proxy it leads through, and what ureq says went wrong on it, as our
+//! errors, with the advice that fits each.
 
 use std::io::{self, ErrorKind as Io};
-use std::time::Duration;
+use std::{env, net::IpAddr, time::Duration};
 
-use ureq::{Error as Fault, Proxy, Timeout};
+use ureq::{Error as Fault, Proxy, ProxyProtocol, Timeout};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::input::Origin;
 use crate::redact::Redactor;
 use crate::retry;
@@ -22,25 +23,22 @@ InvalidContentType: the other side does not speak TLS: check the port (and the s
 No CA: install the system's CA certificates, or omit `system_roots()`
 UnknownIssuer: let this system trust the certificate's issuer, and use `system_roots()` (feature `platform-verifier`)
 not valid for name: the certificate is for another host
-NotValidForName: the certificate is for another host
-not valid yet: check this machine's clock
-expired: the certificate has expired, or this machine's clock is wrong
-Expired: the certificate has expired, or this machine's clock is wrong";
+expired: the certificate has expired, or this machine's clock is wrong";
 const PROXY_ADVICE: &str = "\
 no connection: check that the proxy responds
 no complete: check the network and the proxy, or raise the timeout
 407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the proxy's URL
-auth: put the user name and the password, percent-encoded, into the proxy's URL
 403: the proxy forbids connections to this host
-not allowed: the proxy forbids connections to this host
 : check the proxy variables";
 const LOOPBACK_ADVICE: &str = "\
-cannot connect: check that a server runs at the base URL
 no connection: does the server speak https?
 no complete: check the server at the base URL, or raise the timeout
-: check the base URL and the server there";
-const DIRECT_ADVICE: &str = "\
-no connection: check the network, the firewall and the proxy variables";
+: check the base URL, and that a server runs there";
+const DIRECT_ADVICE: &str = "no connection: check the network, firewall and proxy variables";
+
+const SOCKS_RULE: &str = "names a SOCKS proxy, which needs the feature `socks-proxy`";
+const URL_RULE: &str = "is not the URL of a proxy, such as http://user:password@proxy.example:3128, \
+    with the user name and the password percent-encoded";
 
 /// The way to the server, on which the text and the advice of an error depend.
 pub(crate) struct Route {
@@ -93,9 +91,9 @@ impl Route {
                 return failure.retryable(false);
             }
         };
-        let cause = error.to_string();
+        let (io, cause) = (error.kind(), error.to_string());
         // A SOCKS proxy that does not speak SOCKS is also reported as invalid data.
-        let is_tls = error.kind() == Io::InvalidData && !cause.starts_with("invalid re");
+        let is_tls = io == Io::InvalidData && !cause.starts_with("invalid re");
         let failure = if is_tls {
             self.failure(ErrorKind::Tls, "no trusted connection", &cause)
         } else {
@@ -104,7 +102,7 @@ impl Route {
         };
         // After these, a retry would fail the same way.
         let is_final = matches!(
-            error.kind(),
+            io,
             Io::InvalidData | Io::InvalidInput | Io::PermissionDenied
         );
         failure.caused_by(error).retryable(!is_final)
@@ -158,6 +156,66 @@ fn is_from_connection(error: &io::Error) -> bool {
 /// The error for a body that was changed on the way.
 pub(crate) fn altered(what: &str) -> Error {
     Error::unreadable(what).with_advice("a proxy or a gateway may have changed the response")
+}
+
+/// Returns the proxy that applies to an origin, if there is one. It is an error if it cannot be used.
+pub(crate) fn proxy_for(origin: &Origin) -> Result<Option<Proxy>> {
+    let host = &origin.host;
+    let named = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+    let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
+    let is_exempt = exceptions.is_some_and(|(_, list)| is_exempt(host, &list));
+    let Some((variable, value)) = named.filter(|_| !is_exempt && !origin.is_loopback) else {
+        return Ok(None);
+    };
+    let is_http = |it: &Proxy| matches!(it.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    let fault = match usable_proxy(&value) {
+        // ureq would use a SOCKS proxy as soon as any crate enables the feature for it.
+        Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => return Ok(Some(proxy)),
+        Some(_) => SOCKS_RULE,
+        None => URL_RULE,
+    };
+    let advice = format!("correct it, unset it, or add {host} to NO_PROXY");
+    Err(Error::invalid_input(format!("the variable {variable} {fault}")).with_advice(advice))
+}
+
+/// Returns the first of these variables that is set and not blank.
+fn first_set(names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|name| {
+        let value = env::var_os(name)?;
+        let value = value.to_string_lossy().trim().to_owned();
+        (!value.is_empty()).then_some((*name, value))
+    })
+}
+
+/// Reads the URL of a proxy. The URL is unusable if ureq would cut off or replace a part of it.
+fn usable_proxy(value: &str) -> Option<Proxy> {
+    let scheme = if value.contains("://") { "" } else { "http://" };
+    let proxy = Proxy::new(&format!("{scheme}{value}")).ok()?;
+    let (host, port) = (proxy.host(), proxy.port());
+    let authority = proxy.uri().authority()?.as_str();
+    let has_port = port > 0 && authority.ends_with(&format!("{host}:{port}"));
+    let is_sound = !host.is_empty() && (has_port || authority.ends_with(host));
+    let is_whole = matches!(proxy.uri().path(), "" | "/") && !value.contains(['?', '#']);
+    Some(proxy).filter(|_| is_sound && is_whole)
+}
+
+/// Returns whether a `NO_PROXY` list covers a host. Its entries are separated by commas and blanks;
+/// `mode.com`, `.mode.com` and `*.mode.com` all mean the same.
+fn is_exempt(host: &str, list: &str) -> bool {
+    let host = bare(host);
+    let is_address = host.parse::<IpAddr>().is_ok();
+    let list = list.to_ascii_lowercase();
+    list.split([',', ' ', '\t', '\r', '\n']).any(|entry| {
+        let domain = entry.strip_prefix('*').unwrap_or(entry);
+        let domain = bare(domain.strip_prefix('.').unwrap_or(domain));
+        let parent = host.strip_suffix(domain).filter(|_| !domain.is_empty());
+        entry == "*" || parent.is_some_and(|it| it.is_empty() || !is_address && it.ends_with('.'))
+    })
+}
+
+/// Returns a host without the brackets of IPv6 and without a dot at its end.
+fn bare(host: &str) -> &str {
+    host.trim_matches(['[', ']']).trim_end_matches('.')
 }
 
 #[cfg(test)]
@@ -252,9 +310,8 @@ mod tests {
                 "invalid peer certificate: certificate not valid for name \"expired.example\"",
                 another,
             ),
-            ("invalid peer certificate: NotValidForName", another),
             ("invalid peer certificate: certificate expired: x", expired),
-            ("invalid peer certificate: Expired", expired),
+            ("invalid peer certificate: Expired", ErrorKind::Tls.advice()),
             ("odd", ErrorKind::Tls.advice()),
         ];
         for (cause, advice) in cases {
@@ -268,7 +325,7 @@ mod tests {
         let (connect, global) = (Timeout::Connect, Timeout::Global);
         let silent = "check that the proxy responds";
         let slow = "check the network and the proxy, or raise the timeout";
-        let firewall = "check the network, the firewall and the proxy variables";
+        let firewall = "check the network, firewall and proxy variables";
         let (loopback, proxy) = ("https://localhost:8443", "http://proxy.example:3128");
         let cases = [
             (MODE, "", connect, firewall),
@@ -312,5 +369,26 @@ mod tests {
             error.ends_with("(the proxy forbids connections to this host)"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_address_is_exempt_only_as_a_whole() {
+        for list in ["10.0.0.1", "a, 10.0.0.1", "a 10.0.0.1\tb", "*"] {
+            assert!(is_exempt("10.0.0.1", list), "{list}");
+        }
+        for list in [
+            "",
+            " ",
+            ",",
+            "1",
+            "0.0.1",
+            ".0.0.1",
+            "*.0.0.1",
+            "*.",
+            "10.0.0.1x",
+        ] {
+            assert!(!is_exempt("10.0.0.1", list), "{list}");
+        }
+        assert!(is_exempt("[2001:db8::1]", "2001:db8::1"));
     }
 }

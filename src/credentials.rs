@@ -65,10 +65,7 @@ impl Credentials {
     pub fn from_env() -> Result<Self> {
         let read = |variable| env::var_os(variable).filter(|value| !value.is_empty());
         let (Some(token), Some(secret)) = (read(TOKEN), read(SECRET)) else {
-            let mut missing = vec![TOKEN, SECRET];
-            missing.retain(|variable| read(variable).is_none());
-            let text = format!("missing credentials: set {}", missing.join(" and "));
-            return Err(Error::new(ErrorKind::MissingCredentials, text).with_advice(""));
+            return Err(ErrorKind::MissingCredentials.into());
         };
         let [token, secret] = [token, secret].map(|value| value.to_string_lossy().into());
         Self { token, secret }.checked(TOKEN, SECRET)

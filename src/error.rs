@@ -7,7 +7,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong with a call, and what you can do about it.
 ///
-/// The text reads `GET /api/acme/memberships: 404 not_found: <message> (<what to do>)`. It never
+/// The text reads `GET /api/acme/memberships/lite: 404 not_found: <message> (<what to do>)`. It never
 /// contains a query, the token, the secret, or anybody's data from the body of a successful response, with
 /// two exceptions: the path of a link that [`account()`](crate::Client::account) follows, and words that
 /// a type of yours adds in [`get()`](crate::Client::get). If there is a cause from outside this crate (an
@@ -115,7 +115,7 @@ impl ErrorKind {
             Self::Server => "a failure on Mode's side: try again later",
             Self::UnexpectedStatus => "this status is not expected here: check the base URL",
             Self::TooLarge => "raise `max_response_bytes`",
-            Self::Decode => "this is not the response that Mode documents: check the base URL",
+            Self::Decode => "this is not the response that was expected: check the base URL",
         }
     }
 }
@@ -220,8 +220,8 @@ impl Error {
     }
 
     /// A response that is not what was asked for.
-    pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
-        let text = format!("cannot read the response: {what}");
+    pub(crate) fn unreadable(why: impl fmt::Display) -> Self {
+        let text = format!("cannot read the response: {why}");
         Self::new(ErrorKind::Decode, text)
     }
 

@@ -1,7 +1,7 @@
 //! What is allowed as a base URL, as a path, as the name of a workspace, and in a header. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU16;
+use std::num::NonZeroU16 as Port;
 
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
@@ -36,9 +36,7 @@ impl Origin {
         let default_port = if scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             // The last colon may also be part of an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse::<NonZeroU16>().ok()?.get())
-            }
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse::<Port>().ok()?.get()),
             _ => (authority, default_port),
         };
         let is_host = match host.strip_prefix('[') {
@@ -59,15 +57,12 @@ impl Origin {
 
     /// Returns the path that a link leads to, if it is a path that may be requested from this origin.
     pub(crate) fn path_of_link(&self, href: &str) -> Option<String> {
-        let path = match href.split_once("://") {
-            Some((scheme, rest)) if !href.starts_with('/') => {
-                let (authority, path) = rest.split_at(rest.find('/')?);
-                let origin = Self::read(&format!("{scheme}://{authority}"))?;
-                Some(path).filter(|_| origin.url == self.url)?
-            }
-            _ => href,
-        };
-        path_fault(path).is_none().then(|| path.to_owned())
+        // The path of an absolute link starts at its third slash.
+        let slash = if href.starts_with('/') { 0 } else { 2 };
+        let (at, _) = href.match_indices('/').nth(slash)?;
+        let (origin, path) = href.split_at(at);
+        let is_ours = origin.is_empty() || Self::read(origin).is_some_and(|it| it.url == self.url);
+        (is_ours && path_fault(path).is_none()).then(|| path.to_owned())
     }
 }
 

@@ -1,11 +1,10 @@
 //! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, de::value::MapAccessDeserializer};
 use serde_json::Number;
 
 use crate::error::{Error, Result};
@@ -69,8 +68,8 @@ pub(crate) fn is_markup(body: &[u8]) -> bool {
 #[derive(Default)]
 pub(crate) enum Json<T = IgnoredAny, R = IgnoredAny> {
     Text(String),
-    Number(String),
-    Boolean(bool),
+    /// A number or a boolean.
+    Scalar(Cow<'static, str>),
     Object(T),
     Array(Vec<R>),
     #[default]
@@ -129,19 +128,19 @@ impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for Json<T, R> 
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self, E> {
-        Ok(Self::Boolean(value))
+        Ok(Self::Scalar(if value { "true" } else { "false" }.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self, E> {
-        Ok(Self::Number(value.to_string()))
+        Ok(Self::Scalar(value.to_string().into()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self, E> {
-        Ok(Self::Number(value.to_string()))
+        Ok(Self::Scalar(value.to_string().into()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self, E> {
-        Ok(Self::Number(format!("{value:?}")))
+        Ok(Self::Scalar(format!("{value:?}").into()))
     }
 }
 
@@ -161,27 +160,17 @@ fn expected<E: serde::de::Error>(what: &str) -> E {
     E::invalid_type(Unexpected::Other("JSON"), &what)
 }
 
-/// Reads a boolean or null.
-pub(crate) fn boolean<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<bool>, D::Error> {
-    match Json::<IgnoredAny>::deserialize(deserializer)? {
-        Json::Boolean(boolean) => Ok(Some(boolean)),
-        Json::Null => Ok(None),
-        _ => Err(expected("a boolean")),
-    }
-}
-
-/// Reads a number of members or pages, or null.
-pub(crate) fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let number = match Json::<Number>::deserialize(deserializer)? {
+/// Reads a boolean, a number or null.
+pub(crate) fn scalar<'de, D: Deserializer<'de>, T: FromStr>(it: D) -> Result<Option<T>, D::Error> {
+    let text = match Json::<Number>::deserialize(it)? {
         Json::Null => return Ok(None),
-        Json::Number(number) => number.parse().ok(),
-        // This is how it arrives with serde_json's feature `arbitrary_precision`.
-        Json::Object(number) => number.as_u64(),
-        _ => None,
+        Json::Scalar(text) => text,
+        // This is how a number arrives with serde_json's feature `arbitrary_precision`.
+        Json::Object(number) => number.to_string().into(),
+        _ => Cow::default(),
     };
-    number.map(Some).ok_or_else(|| expected("a counter"))
+    let value = text.parse().map(Some);
+    value.map_err(|_| expected("a boolean or a number"))
 }
 
 /// A HAL link. What is not an object with a text `href` is not a link.

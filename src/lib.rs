@@ -172,13 +172,11 @@
 //! finds nothing, though it is there. A filter such as `RUST_LOG=trace,ureq=debug,ureq_proto=debug`
 //! prevents that.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Whatever a server sends, nothing here may panic.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
-#![cfg_attr(not(test), deny(clippy::panic, clippy::unreachable))]
-#![cfg_attr(not(test), deny(clippy::todo, clippy::unimplemented))]
+#![cfg_attr(not(test), deny(clippy::panic, clippy::unreachable, clippy::todo))]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod builder;
@@ -190,7 +188,6 @@ mod input;
 mod json;
 mod listing;
 mod model;
-mod proxy;
 mod redact;
 mod retry;
 mod status;

@@ -17,8 +17,7 @@ use crate::json::{self, Json, Link, Links, Object};
 /// How many rows Mode puts on a page. Some of its collections have pages of this size that carry
 /// neither counters nor a link, so a page of exactly this size may not be the last one.
 const PAGE_SIZE: usize = 30;
-const EXPECTED: &str = "unexpected JSON: expected memberships, in an array or in \
-    `_embedded.memberships`";
+const EXPECTED: &str = "unexpected JSON: expected an array or `_embedded.memberships`";
 
 /// How far a listing has been read.
 #[derive(Default)]
@@ -41,9 +40,7 @@ impl Progress {
         let number = self.pages + 1;
         let is_first = number == 1;
         let body = match page {
-            Err(error) if !is_first && is_missing_page(&error) => {
-                return self.end(number, "is missing");
-            }
+            Err(error) if !is_first && is_missing(&error) => return self.end(number, "is missing"),
             page => page?,
         };
         let page = Page::<R>::read(&body)?;
@@ -87,7 +84,7 @@ impl Progress {
     }
 
     /// Ends a listing at a page that brings nothing, which is an error if something is missing.
-    fn end(&self, number: u64, how: &str) -> Result<Option<u64>> {
+    fn end(&self, page: u64, how: &str) -> Result<Option<u64>> {
         // The first page counts as reached even if nobody is on it.
         let pages = self.pages.max(1);
         let (reached, total, unit) = match (self.counters.total_count, self.counters.total_pages) {
@@ -99,14 +96,14 @@ impl Progress {
             return Ok(None);
         }
         let text =
-            format!("incomplete listing: page {number} {how}, after {reached} of {total} {unit}");
+            format!("incomplete listing: page {page} {how}, after {reached} of {total} {unit}");
         let advice = "the server's counters and its pages disagree: look at them with `get`";
         Err(Error::new(ErrorKind::Decode, text).with_advice(advice))
     }
 }
 
 /// Returns whether this is how Mode says that there is no such page.
-fn is_missing_page(error: &Error) -> bool {
+fn is_missing(error: &Error) -> bool {
     error.status() == Some(404) && error.api_id() == Some("not_found")
 }
 
@@ -120,9 +117,9 @@ struct Page<R> {
 /// What a server says about the size of a listing.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 struct Counters {
-    #[serde(default, deserialize_with = "json::counter")]
+    #[serde(default, deserialize_with = "json::scalar")]
     total_count: Option<u64>,
-    #[serde(default, deserialize_with = "json::counter")]
+    #[serde(default, deserialize_with = "json::scalar")]
     total_pages: Option<u64>,
 }
 
@@ -197,16 +194,14 @@ impl From<Identity> for Known {
     fn from(row: Identity) -> Self {
         // What is not a string, or is blank, counts as absent.
         let text = |value: Option<String>| value.filter(|text| !text.trim().is_empty());
-        if let Some(token) = text(row.member_token.text()) {
-            return Self(Some(digest(("token", token))));
-        }
+        let token = text(row.member_token.text()).map(|token| digest(("token", token)));
         let name = text(row.member_username.text()).or(text(row.username.text()));
         let email = text(row.email.text());
-        if name.is_some() || email.is_some() {
-            return Self(Some(digest(("names", name, email))));
-        }
+        let is_named = name.is_some() || email.is_some();
+        let names = is_named.then(|| digest(("names", name, email)));
         let href = text(json::href(row.links, |links| links.own));
-        Self(href.map(|href| digest(("link", href))))
+        let link = href.map(|href| digest(("link", href)));
+        Self(token.or(names).or(link))
     }
 }
 

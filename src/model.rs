@@ -150,11 +150,11 @@ struct MembershipFields {
     member_token: Option<String>,
     name: Option<String>,
     email: Option<String>,
-    #[serde(default, deserialize_with = "json::boolean")]
+    #[serde(default, deserialize_with = "json::scalar")]
     admin: Option<bool>,
-    #[serde(default, deserialize_with = "json::boolean")]
+    #[serde(default, deserialize_with = "json::scalar")]
     invited: Option<bool>,
-    #[serde(default, deserialize_with = "json::boolean")]
+    #[serde(default, deserialize_with = "json::scalar")]
     managed_by_scim: Option<bool>,
     activated_at: Option<String>,
 }

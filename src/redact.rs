@@ -1,7 +1,5 @@
 //! Makes text from outside safe to print. Pure.
 
-use std::cmp::Reverse;
-
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
 /// How many characters of a text from outside are kept at most.
@@ -23,8 +21,7 @@ impl Redactor {
         spellings.extend(plain.map(|text| BASE64_URL_SAFE_NO_PAD.encode(text)));
         // Replacing one or two bytes would hide nothing and only spoil the text.
         spellings.retain(|spelling| spelling.len() > 2);
-        // One spelling may be a part of another, so the longest comes first.
-        spellings.sort_by_key(|spelling| Reverse(spelling.len()));
+        spellings.sort_by_key(String::len);
         Self(spellings)
     }
 
@@ -36,7 +33,8 @@ impl Redactor {
             escaped.unwrap_or_else(|| c.into())
         };
         let mut replaced = String::from(text);
-        for spelling in &self.0 {
+        // One spelling may be a part of another, so the longest is replaced first.
+        for spelling in self.0.iter().rev() {
             replaced = replaced.replace(spelling, REDACTED);
         }
         let mut characters = replaced.chars();

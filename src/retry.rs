@@ -81,7 +81,6 @@ pub(crate) fn random_fraction() -> f64 {
 /// seconds, or a date in the form that RFC 9110 prefers. Anything else is no hint, and neither is zero
 /// or a date in the past, because the clock of the server may be behind.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim_matches([' ', '\t']);
     let is_number = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     let wait = if is_number {
         Duration::from_secs(value.parse().unwrap_or(u64::MAX))
@@ -92,7 +91,8 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(wait.min(YEAR)).filter(|wait| !wait.is_zero())
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. The weekday is not checked.
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. It is not checked whether there is such
+/// a day or hour: a date that does not exist is read as a later one.
 fn imf_fixdate(text: &str) -> Option<Duration> {
     // A year that starts in March has its leap day at its end.
     const MONTHS: [&str; 12] = [
@@ -102,19 +102,16 @@ fn imf_fixdate(text: &str) -> Option<Duration> {
     let [_, day, month, year, hour, minute, second, "GMT"] = parts[..] else {
         return None;
     };
-    let number = |text: &str| text.parse::<u64>().ok();
+    let number = |text: &str| text.parse::<u16>().ok().map(i64::from);
     let (day, year) = (number(day)?, number(year)?);
     let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
-    let month = MONTHS.iter().position(|name| *name == month)? as u64;
-    let is_day = (1..=31).contains(&day) && (1970..=9999).contains(&year);
-    if !is_day || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let year = year - u64::from(month > 9);
+    let month = MONTHS.iter().position(|name| *name == month)? as i64;
+    let year = year - i64::from(month > 9);
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     // 1 January 1970 is day 719,469 of this count.
     let hours = (days - 719_469) * 24 + hour;
-    Some(Duration::from_secs((hours * 60 + minute) * 60 + second))
+    let seconds = (hours * 60 + minute) * 60 + second;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -260,7 +257,7 @@ mod tests {
         for value in ["0", "00", "", "-1", "+1", "1.5", "1s", "\u{661}", "0x1"] {
             assert_eq!(hint(value), None, "{value:?}");
         }
-        assert_eq!(hint(" 007\t"), Some(Duration::from_secs(7)));
+        assert_eq!(hint("007"), Some(Duration::from_secs(7)));
         for value in ["31536000", "31536001", "99999999999999999999999"] {
             assert_eq!(hint(value), Some(YEAR), "{value}");
         }
@@ -273,10 +270,6 @@ mod tests {
         let hint = |value| retry_after(value, now);
         assert_eq!(
             hint("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(Duration::from_secs(7))
-        );
-        assert_eq!(
-            hint("\t Sun, 06 Nov 1994 08:49:37 GMT "),
             Some(Duration::from_secs(7))
         );
         // The clock of the server may be behind.
@@ -321,13 +314,10 @@ mod tests {
         );
         assert_eq!(imf_fixdate("Wed, 31 Dec 1969 23:59:59 GMT"), None);
         let others = [
-            "Sun, 00 Nov 1994 08:49:37 GMT",
-            "Sun, 32 Nov 1994 08:49:37 GMT",
             "Sun, 06 nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov 10000 08:49:37 GMT",
-            "Sun, 06 Nov 1994 24:49:37 GMT",
-            "Sun, 06 Nov 1994 08:60:37 GMT",
-            "Sun, 06 Nov 1994 08:49:60 GMT",
+            "Sun, -6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1000000 08:49:37 GMT",
+            "Sun, 06 Jan 0 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 UTC",
             "Sun, 06 Nov 1994 08:49:37 GMT ",
         ];

@@ -10,8 +10,9 @@ use crate::redact::Redactor;
 use crate::retry;
 
 const SAME_AGAIN_ADVICE: &str = "a retry would fail the same way: check the base URL";
-/// If a crate enables serde_json's feature `arbitrary_precision`, a number arrives as an object with this key.
-const NUMBER: &str = "$serde_json::private::Number";
+/// If a crate enables serde_json's feature `arbitrary_precision`, a number arrives as an object with one
+/// field, and this is how the name of the field is written out.
+const NUMBER: &str = "$serde_json::private::Number: ";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -28,18 +29,18 @@ struct Words(String);
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = match Json::<BTreeMap<String, Self>, Self>::deserialize(deserializer)? {
-            Json::Text(text) | Json::Number(text) => text,
-            Json::Boolean(boolean) => boolean.to_string(),
+            Json::Text(text) => text,
+            Json::Scalar(text) => text.into(),
             Json::Array(items) => {
                 let items: Vec<String> = items.into_iter().map(|Self(text)| text).collect();
                 items.join(", ")
             }
             Json::Object(fields) => {
-                let field = |(name, Self(text)): (String, Self)| match &*name {
-                    NUMBER => text,
-                    name => format!("{name}: {text}"),
-                };
-                fields.into_iter().map(field).collect::<Vec<_>>().join("; ")
+                let fields = fields
+                    .into_iter()
+                    .map(|(name, Self(text))| name + ": " + &text);
+                let fields: Vec<String> = fields.collect();
+                fields.join("; ").replace(NUMBER, "")
             }
             Json::Null => String::new(),
         };

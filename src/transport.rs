@@ -1,16 +1,14 @@
 //! One GET over HTTP: the bytes of a response whose status is 200, or an error.
 
-use std::io::Read;
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, SystemTime};
+use std::{io::Read, thread};
 
 use ureq::http::{HeaderMap, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Timeout, config::Config};
 
 use crate::connection::{CONNECT_TIMEOUT, Route, altered};
-use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::retry::{self, Policy, Retry};
 use crate::status;
@@ -45,7 +43,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(credentials: &Credentials, route: Route, mut settings: Settings) -> Self {
+    pub(crate) fn new(authorization: String, route: Route, mut settings: Settings) -> Self {
         settings.attempt_timeout = settings.attempt_timeout.min(settings.timeout);
         let mut config = Config::builder()
             .http_status_as_error(false)
@@ -64,7 +62,7 @@ impl Transport {
         Self {
             agent: config.build().new_agent(),
             route,
-            authorization: credentials.basic(),
+            authorization,
             settings,
         }
     }

@@ -71,8 +71,8 @@ fn a_key_leads_to_its_member() {
 
 #[test]
 fn without_a_usable_member_the_first_refusal_comes_back() {
-    const NONE: &str = "no member was found for this key: verify() says what it gives access to";
-    const ELSEWHERE: &str = "a link to the key's member is not a plain path below /api/ at the base URL, so it was not followed";
+    const NONE: &str = "no member was found: verify() says what the key gives access to";
+    const ELSEWHERE: &str = "the key's member link leads elsewhere, so it was not followed";
     let with_member = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
     let too_long = format!("\"/api/{}\"", "x".repeat(70_000));
     let cases = [

@@ -195,11 +195,11 @@ const HTML: &str = "it is an HTML page, not JSON: perhaps a sign-in page, or one
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
-    const ADVICE: &str = "this is not the response that Mode documents: check the base URL";
+    const ADVICE: &str = "this is not the response that was expected: check the base URL";
     let listing = |body: &str| failing(Reply::json(200, body));
     let cases = [
         "[{\"state\": \"active\"},\n {\"name\": \"x\"}] => row 2: missing field `state` @ 2:14",
-        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected a boolean @ 43"#,
+        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected a boolean or a number @ 43"#,
         r#"[{"state": "active"}, {"state": 7}] => row 2: expected a string @ 33"#,
         r#"{"_embedded": {"memberships": [[]]}} => row 1: expected an object @ 34"#,
         r#"[{"state": "active" => it is not JSON @ 19"#,
@@ -213,7 +213,7 @@ fn a_decode_error_has_a_position_and_only_our_words() {
         r#""x""#,
     ];
     each(others, |body| {
-        let rows = "expected memberships, in an array or in `_embedded.memberships`";
+        let rows = "expected an array or `_embedded.memberships`";
         check_decode(&format!("{body} => {rows}"), ADVICE, listing);
     });
     let pages = [
@@ -268,11 +268,11 @@ fn credentials_come_from_the_environment() {
         ];
         run_in_own_process("errors::credentials_come_from_the_environment", &variables);
     };
-    const MISSING: &str = "missing credentials: set MODE_API_TOKEN and MODE_API_SECRET";
+    const MISSING: &str = "missing credentials (set MODE_API_TOKEN and MODE_API_SECRET)";
     let cases = [
         ("", "", MISSING),
-        ("t", "", "missing credentials: set MODE_API_SECRET"),
-        ("", "s", "missing credentials: set MODE_API_TOKEN"),
+        ("t", "", MISSING),
+        ("", "s", MISSING),
         ("t", "s\n", "MODE_API_SECRET ends with a newline: trim it"),
         ("t:u", "s", "MODE_API_TOKEN must not contain `:`"),
         ("t", "s", ""),
@@ -312,7 +312,7 @@ rate limited (slow down: Mode allows about 40 requests in 10 seconds)
 server (a failure on Mode's side: try again later)
 unexpected status (this status is not expected here: check the base URL)
 too large (raise `max_response_bytes`)
-decode (this is not the response that Mode documents: check the base URL)";
+decode (this is not the response that was expected: check the base URL)";
     let kinds = [
         [InvalidInput, MissingCredentials, Transport, Tls, Timeout].as_slice(),
         &[BadRequest, Unauthorized, Forbidden, NotFound, RateLimited],
@@ -587,7 +587,7 @@ fn get_tells_what_the_callers_type_lacks() {
         &format!("{too_deep} => unexpected JSON @ 135"),
     ];
     let get = |body: &str| error_of_type::<Vec<Group>>(Reply::json(200, body));
-    let advice = "check the base URL, and the type that `get` reads into";
+    let advice = "this is not the response that was expected: check the base URL";
     each(cases, |case| check_decode(case, advice, get));
     check_decode(&format!("<html> => {HTML}"), advice, get);
     let _ = (State::Active, State::Banned);
@@ -608,6 +608,6 @@ fn a_type_that_fails_by_itself_has_no_position() {
     }
 
     let error = error_of_type::<Picky>(Reply::json(200, "true"));
-    let text = "cannot read the response: unexpected JSON (check ";
+    let text = "cannot read the response: unexpected JSON (this ";
     assert!(error.to_string().contains(text), "{error}");
 }

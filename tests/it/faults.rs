@@ -91,7 +91,7 @@ fn a_refused_port_is_tried_four_times() {
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 4));
     // Loopback is not told about proxies.
     let text = "GET /api/verify: cannot connect";
-    let advice = " (check that a server runs at the base URL)";
+    let advice = " (check the base URL, and that a server runs there)";
     assert_eq!(error.to_string(), format!("{text}{advice}"));
     // The cause is in the system's own words, which are others on Windows.
     let refused = TcpStream::connect(address).unwrap_err();
