@@ -210,11 +210,10 @@ impl Client {
         let mut add = |page| progress.add(&mut members, page);
         let mut path = format!("{base}{form}");
         let mut first = self.fetch(&path, None, deadline, &mut add);
-        if form == FULL
-            && first
-                .as_ref()
-                .is_err_and(|error| error.status() == Some(404))
-        {
+        let is_missing = first
+            .as_ref()
+            .is_err_and(|error| error.status() == Some(404));
+        if form == FULL && is_missing {
             path = format!("{base}{LITE}");
             first = self.fetch(&path, None, deadline, &mut add);
         }
@@ -264,8 +263,10 @@ impl Client {
             if let (Err(error), Some(delay)) = (&result, delay.filter(|it| *it < time_left())) {
                 (settings.on_retry)(&Retry { delay, error });
                 // `on_retry` may have taken time.
-                thread::sleep(delay.min(time_left()));
-                continue;
+                if delay < time_left() {
+                    thread::sleep(delay);
+                    continue;
+                }
             }
             return read(result).map_err(|error| error.with_request(&request, attempts));
         }

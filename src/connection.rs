@@ -101,10 +101,7 @@ impl Route {
             self.failure(ErrorKind::Transport, &text, &format!("{text}: {cause}"))
         };
         // After these, a retry would fail the same way.
-        let is_final = matches!(
-            io,
-            Io::InvalidData | Io::InvalidInput | Io::PermissionDenied
-        );
+        let is_final = [Io::InvalidData, Io::InvalidInput, Io::PermissionDenied].contains(&io);
         failure.caused_by(error).retryable(!is_final)
     }
 
@@ -163,12 +160,12 @@ pub(crate) fn proxy_for(origin: &Origin) -> Result<Option<Proxy>> {
     let host = &origin.host;
     let named = first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
     let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
-    let is_exempt = exceptions.is_some_and(|(_, list)| is_exempt(host, &list));
-    let Some((variable, value)) = named.filter(|_| !is_exempt && !origin.is_loopback) else {
+    let is_exempt = exceptions.is_some_and(|name| is_exempt(host, &value_of(name)));
+    let Some(variable) = named.filter(|_| !is_exempt && !origin.is_loopback) else {
         return Ok(None);
     };
     let is_http = |it: &Proxy| matches!(it.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
-    let fault = match usable_proxy(&value) {
+    let fault = match usable_proxy(&value_of(variable)) {
         // ureq would use a SOCKS proxy as soon as any crate enables the feature for it.
         Some(proxy) if cfg!(feature = "socks-proxy") || is_http(&proxy) => return Ok(Some(proxy)),
         Some(_) => SOCKS_RULE,
@@ -179,12 +176,14 @@ pub(crate) fn proxy_for(origin: &Origin) -> Result<Option<Proxy>> {
 }
 
 /// Returns the first of these variables that is set and not blank.
-fn first_set(names: &[&'static str]) -> Option<(&'static str, String)> {
-    names.iter().find_map(|name| {
-        let value = env::var_os(name)?;
-        let value = value.to_string_lossy().trim().to_owned();
-        (!value.is_empty()).then_some((*name, value))
-    })
+fn first_set(names: &[&'static str]) -> Option<&'static str> {
+    let mut names = names.iter().copied();
+    names.find(|name| !value_of(name).is_empty())
+}
+
+fn value_of(variable: &str) -> String {
+    let value = env::var_os(variable).unwrap_or_default();
+    value.to_string_lossy().trim().to_owned()
 }
 
 /// Reads the URL of a proxy. The URL is unusable if ureq would cut off or replace a part of it.

@@ -27,10 +27,8 @@ fn decode_error(text: &str, error: &serde_json::Error) -> Error {
     let words = error.to_string();
     let words = words.strip_suffix(&position).unwrap_or(&words);
     // In an array, the number of the row comes first.
-    let row = words
-        .strip_prefix("row ")
-        .and_then(|it| it.split_once(": "));
-    let (row, sentence) = match row {
+    let row = words.strip_prefix("row ").unwrap_or_default();
+    let (row, sentence) = match row.split_once(": ") {
         Some((row, sentence)) if row.parse::<u64>().is_ok() => (format!("row {row}: "), sentence),
         _ => (String::new(), words),
     };

@@ -36,10 +36,8 @@ impl<'de> Deserialize<'de> for Words {
                 items.join(", ")
             }
             Json::Object(fields) => {
-                let fields = fields
-                    .into_iter()
-                    .map(|(name, Self(text))| name + ": " + &text);
-                let fields: Vec<String> = fields.collect();
+                let field = |(name, Self(text)): (String, Self)| format!("{name}: {text}");
+                let fields: Vec<String> = fields.into_iter().map(field).collect();
                 fields.join("; ").replace(NUMBER, "")
             }
             Json::Null => String::new(),
