@@ -10,7 +10,7 @@ use crate::input::{self, Origin};
 use crate::retry::{Policy, Retry, YEAR};
 use crate::transport::{Settings, Transport};
 
-const LACKS_TLS: &str = "https needs the feature `rustls` of mode-analytics, which is off";
+const LACKS_TLS: &str = "https needs mode-analytics's feature `rustls`, which is off";
 
 impl Client {
     /// The base URL that is used unless you set another.

@@ -16,7 +16,7 @@ use crate::transport::Transport;
 const FULL: &str = "";
 const LITE: &str = "/lite";
 const NO_MEMBER_ADVICE: &str = "no member was found: verify() says what the key gives access to";
-const FOREIGN_LINK_ADVICE: &str = "the key's member link leads elsewhere, so it was not followed";
+const FOREIGN_LINK_ADVICE: &str = "a link to the member does not stay below /api/ at the base URL";
 const WORKSPACE_ADVICE: &str = "check the workspace name, the one in app.mode.com/<workspace>";
 
 /// A blocking client for the Mode REST API.
@@ -62,7 +62,7 @@ impl Client {
     /// Mode refuses this route to workspace keys and member keys, with status 400 and the message
     /// "This endpoint is unsupported for use with Api Keys". In that case, up to three more requests look
     /// the user up, as other clients do: `/api/verify`, the record of the key, and the member that the
-    /// record links to. A link is followed only if it stays at the base URL.
+    /// record links to. A link is followed only if it is a path below `/api/` at the base URL.
     ///
     /// # Errors
     ///
@@ -210,10 +210,8 @@ impl Client {
         let mut add = |page| progress.add(&mut members, page);
         let mut path = format!("{base}{form}");
         let mut first = self.fetch(&path, None, deadline, &mut add);
-        let is_missing = first
-            .as_ref()
-            .is_err_and(|error| error.status() == Some(404));
-        if form == FULL && is_missing {
+        let status = first.as_ref().err().and_then(Error::status);
+        if form == FULL && status == Some(404) {
             path = format!("{base}{LITE}");
             first = self.fetch(&path, None, deadline, &mut add);
         }
@@ -233,7 +231,8 @@ impl Client {
     }
 
     /// GETs `path`, or a further page of it, with retries. `read` gets the body of the response, or the
-    /// last error, and its result is returned. If it cannot read the body, the request is not sent again.
+    /// last error, and its result is returned, unless the deadline has passed before the request was sent.
+    /// If it cannot read the body, the request is not sent again.
     fn fetch<T>(
         &self,
         path: &str,
@@ -241,7 +240,7 @@ impl Client {
         deadline: Instant,
         read: impl FnOnce(Result<Vec<u8>>) -> Result<T>,
     ) -> Result<T> {
-        let settings = &self.0.settings;
+        let policy = &self.0.settings.policy;
         let shown = self.0.route.redactor.clean(input::without_query(path));
         let query = page.map_or(String::new(), |page| format!("?page={page}"));
         let place = page.map_or(String::new(), |page| format!(", page {page}"));
@@ -257,15 +256,15 @@ impl Client {
             attempts += 1;
             let result = self.0.attempt(&target, limit);
             let result = result.map_err(|error| error.with_request(&request, attempts));
-            let fraction = retry::random_fraction();
-            let wait = |error| settings.policy.wait(error, attempts - 1, fraction);
-            let delay = result.as_ref().err().and_then(wait);
-            if let (Err(error), Some(delay)) = (&result, delay.filter(|it| *it < time_left())) {
-                (settings.on_retry)(&Retry { delay, error });
-                // `on_retry` may have taken time.
-                if delay < time_left() {
-                    thread::sleep(delay);
-                    continue;
+            if let Err(error) = &result {
+                let delay = policy.wait(error, attempts - 1, retry::random_fraction());
+                if let Some(delay) = delay.filter(|delay| *delay < time_left()) {
+                    (self.0.settings.on_retry)(&Retry { delay, error });
+                    // `on_retry` may have taken time.
+                    if delay < time_left() {
+                        thread::sleep(delay);
+                        continue;
+                    }
                 }
             }
             return read(result).map_err(|error| error.with_request(&request, attempts));

@@ -1,5 +1,4 @@
-//! The way to the server: which proxy it leads through, and what ureq says went wrong on it, as our
-//! errors, with the advice that fits each.
+//! The way to the server: which proxy is used, and how ureq's errors become ours, each with its advice.
 
 use std::io::{self, ErrorKind as Io};
 use std::{env, net::IpAddr, time::Duration};
@@ -16,19 +15,19 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How an error of the standard library starts if a host name was not found.
 const NOT_FOUND: &str = "failed to lookup address information";
 
-/// What a failure says, and what to do about it. The first matching row is used.
+/// The words of a failure, and what to do about it. In each table, the first row that matches is used.
 const TLS_ADVICE: &str = "\
 CaUsedAsEndEntity: the server needs a certificate other than its CA's own
 InvalidContentType: the other side does not speak TLS: check the port (and the scheme of a proxy's URL)
 No CA: install the system's CA certificates, or omit `system_roots()`
 UnknownIssuer: let this system trust the certificate's issuer, and use `system_roots()` (feature `platform-verifier`)
-not valid for name: the certificate is for another host
-expired: the certificate has expired, or this machine's clock is wrong";
+not valid for name: the certificate is for another host";
 const PROXY_ADVICE: &str = "\
 no connection: check that the proxy responds
 no complete: check the network and the proxy, or raise the timeout
 407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the proxy's URL
 403: the proxy forbids connections to this host
+not allowed: the proxy forbids connections to this host
 : check the proxy variables";
 const LOOPBACK_ADVICE: &str = "\
 no connection: does the server speak https?
@@ -91,9 +90,9 @@ impl Route {
                 return failure.retryable(false);
             }
         };
-        let (io, cause) = (error.kind(), error.to_string());
+        let (kind, cause) = (error.kind(), error.to_string());
         // A SOCKS proxy that does not speak SOCKS is also reported as invalid data.
-        let is_tls = io == Io::InvalidData && !cause.starts_with("invalid re");
+        let is_tls = kind == Io::InvalidData && !cause.starts_with("invalid re");
         let failure = if is_tls {
             self.failure(ErrorKind::Tls, "no trusted connection", &cause)
         } else {
@@ -101,7 +100,7 @@ impl Route {
             self.failure(ErrorKind::Transport, &text, &format!("{text}: {cause}"))
         };
         // After these, a retry would fail the same way.
-        let is_final = [Io::InvalidData, Io::InvalidInput, Io::PermissionDenied].contains(&io);
+        let is_final = [Io::InvalidData, Io::InvalidInput, Io::PermissionDenied].contains(&kind);
         failure.caused_by(error).retryable(!is_final)
     }
 
@@ -111,7 +110,7 @@ impl Route {
         if is_windows_code || error.to_string().starts_with(NOT_FOUND) {
             // With some SOCKS proxies, ureq also looks up the server's name, so it may be either.
             let proxy = self.proxy.as_ref();
-            let host = proxy.map_or(&*self.origin.host, |_| "a host on the way");
+            let host = proxy.map_or(&*self.origin.host, |_| "the proxy or the server");
             return format!("cannot look up {}", self.redactor.clean(host));
         }
         let text = match error.kind() {
@@ -299,7 +298,6 @@ mod tests {
     #[test]
     fn each_fault_of_tls_has_its_advice() {
         let another = "the certificate is for another host";
-        let expired = "the certificate has expired, or this machine's clock is wrong";
         let cases = [
             (
                 "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
@@ -309,7 +307,6 @@ mod tests {
                 "invalid peer certificate: certificate not valid for name \"expired.example\"",
                 another,
             ),
-            ("invalid peer certificate: certificate expired: x", expired),
             ("invalid peer certificate: Expired", ErrorKind::Tls.advice()),
             ("odd", ErrorKind::Tls.advice()),
         ];
@@ -353,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_found_may_be_the_proxys() {
-        let text = "cannot look up a host on the way through the proxy proxy.example:3128 (check \
+        let text = "cannot look up the proxy or the server through the proxy proxy.example:3128 (check \
             the proxy variables)";
         let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
         assert_eq!(error, (text.into(), true));

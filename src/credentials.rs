@@ -54,9 +54,9 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::MissingCredentials`] if a variable is unset or empty; if both are, the
-    /// error names both. Returns [`ErrorKind::InvalidInput`] if a variable is not Unicode, or if it
-    /// has a value that [`new()`](Self::new) refuses.
+    /// Returns [`ErrorKind::MissingCredentials`] if either variable is unset or empty; the error names
+    /// both. Returns [`ErrorKind::InvalidInput`] if a variable is not Unicode, or if it has a value that
+    /// [`new()`](Self::new) refuses.
     ///
     /// ```no_run
     /// let credentials = mode_analytics::Credentials::from_env()?;

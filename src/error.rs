@@ -115,7 +115,9 @@ impl ErrorKind {
             Self::Server => "a failure on Mode's side: try again later",
             Self::UnexpectedStatus => "this status is not expected here: check the base URL",
             Self::TooLarge => "raise `max_response_bytes`",
-            Self::Decode => "this is not the response that was expected: check the base URL",
+            Self::Decode => {
+                "this is not what was expected: check the base URL or, with `get`, your type"
+            }
         }
     }
 }
@@ -161,7 +163,8 @@ impl Error {
     ///
     /// The credentials are replaced with `[redacted]`, a message of more than 300 characters is cut, and
     /// characters are escaped if they move a terminal's cursor, reverse the text or are invisible. If
-    /// the message consists of several strings, they are joined.
+    /// the message consists of several strings, they are joined. A body that is larger than 64 KiB, or
+    /// does not arrive whole within 2 s, has no message and no id.
     pub fn api_message(&self) -> Option<&str> {
         self.0.api_message.as_deref()
     }

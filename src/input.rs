@@ -1,7 +1,6 @@
 //! What is allowed as a base URL, as a path, as the name of a workspace, and in a header. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU16 as Port;
 
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
@@ -36,7 +35,7 @@ impl Origin {
         let default_port = if scheme == "https" { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             // The last colon may also be part of an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse::<Port>().ok()?.get()),
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse::<u16>().ok()?),
             _ => (authority, default_port),
         };
         let is_host = match host.strip_prefix('[') {
@@ -45,7 +44,7 @@ impl Origin {
         };
         let address = host.trim_matches(['[', ']']).parse();
         let is_loopback = host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback());
-        let is_allowed = scheme == "https" || scheme == "http" && is_loopback;
+        let is_allowed = port > 0 && (scheme == "https" || scheme == "http" && is_loopback);
         let port = Some(port).filter(|port| *port != default_port);
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         (is_host && is_allowed).then(|| Self {

@@ -1,11 +1,10 @@
 //! Turns bytes into values, and decides what an error may say about the bytes. Pure.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{any::type_name, borrow::Cow, fmt, str::FromStr};
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, de::value::MapAccessDeserializer};
-use serde_json::Number;
 
 use crate::error::{Error, Result};
 
@@ -97,7 +96,7 @@ impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Deserialize<'de> for Json<T,
     }
 }
 
-/// Any value of the type will do as a visitor.
+/// A `Json` is its own visitor. Its value does not matter.
 impl<'de, T: Deserialize<'de>, R: Deserialize<'de>> Visitor<'de> for Json<T, R> {
     type Value = Self;
 
@@ -158,9 +157,9 @@ fn expected<E: serde::de::Error>(what: &str) -> E {
     E::invalid_type(Unexpected::Other("JSON"), &what)
 }
 
-/// Reads a boolean, a number or null.
+/// Reads a boolean or a number, whichever `T` is, or null.
 pub(crate) fn scalar<'de, D: Deserializer<'de>, T: FromStr>(it: D) -> Result<Option<T>, D::Error> {
-    let text = match Json::<Number>::deserialize(it)? {
+    let text = match Json::<serde_json::Number>::deserialize(it)? {
         Json::Null => return Ok(None),
         Json::Scalar(text) => text,
         // This is how a number arrives with serde_json's feature `arbitrary_precision`.
@@ -168,7 +167,7 @@ pub(crate) fn scalar<'de, D: Deserializer<'de>, T: FromStr>(it: D) -> Result<Opt
         _ => Cow::default(),
     };
     let value = text.parse().map(Some);
-    value.map_err(|_| expected("a boolean or a number"))
+    value.map_err(|_| expected(type_name::<T>()))
 }
 
 /// A HAL link. What is not an object with a text `href` is not a link.
@@ -178,7 +177,7 @@ pub(crate) struct Link {
     href: Json,
 }
 
-/// The links of a page or a record, as far as they are followed.
+/// The links of a page or a record that matter here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Links {

@@ -3,7 +3,7 @@
 //!
 //! If no counter shows it, a member who moves to another page between two requests can be missed, and two
 //! things can be listed twice: a member without a token who accepts an invitation between two requests,
-//! and rows without any identity, if their page changes.
+//! and rows without any identity, or on a page where one cannot be read, if that page changes.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
@@ -44,6 +44,7 @@ impl Progress {
             page => page?,
         };
         let page = Page::<R>::read(&body)?;
+        // Where both pages state a counter, it must be the same.
         let counters = page.counters.or(self.counters);
         if counters != self.counters.or(page.counters) {
             let text = "the listing changed while it was read: the counters differ";

@@ -175,7 +175,7 @@ impl From<Object<MembershipFields>> for Membership {
     }
 }
 
-/// An object, of which only the links to others are kept.
+/// An object, of which only the links are kept.
 #[derive(Deserialize)]
 pub(crate) struct Linked {
     #[serde(default, rename = "_links")]

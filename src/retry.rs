@@ -1,4 +1,4 @@
-//! What is retried, and after what wait. Pure, apart from [`random_fraction`]: the caller has the clock and
+//! Which statuses are retried, and after what wait. Pure, apart from [`random_fraction`]: the caller has the clock and
 //! does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
@@ -92,7 +92,7 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as the time since 1970. It is not checked whether there is such
-/// a day or hour: a date that does not exist is read as a later one.
+/// a day or hour: a date that does not exist is read as another one.
 fn imf_fixdate(text: &str) -> Option<Duration> {
     // A year that starts in March has its leap day at its end.
     const MONTHS: [&str; 12] = [

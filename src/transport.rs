@@ -54,6 +54,7 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
+            .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "" })
             .proxy(route.proxy.clone());
         if settings.system_roots {
             let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);

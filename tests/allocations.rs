@@ -181,6 +181,10 @@ fn a_call_holds_a_small_multiple_of_the_body() {
         r#"{{"pagination": {{"total_pages": "{}"}}}}"#,
         "\u{7f}".repeat(SIZE)
     );
+    // While it is read, a text with escapes is copied into a buffer that doubles.
+    let escaped = format!("\\n{}", "x".repeat(1_000)).repeat(SIZE / 1_002);
+    let escaped = |field: &str| format!(r#"[{{"state": "active", "{field}": "{escaped}"}}]"#);
+    let (good, refused) = (escaped("email"), escaped("admin"));
     let no_count: fn(&Client) = |client| drop(client.membership_counts("acme").unwrap_err());
     let no_list: fn(&Client) = |client| drop(client.memberships("acme").unwrap_err());
     // About 250 kB are buffers of the HTTP client and its connection.
@@ -224,6 +228,8 @@ fn a_call_holds_a_small_multiple_of_the_body() {
         limit("numbers for a link", MEMBERSHIPS, next_page, count, 1.4),
         limit("huge foreign fields", MEMBERSHIPS, foreign, count, 1.4),
         limit("a text for a boolean", MEMBERSHIPS, text, no_list, 2.4),
+        limit("a text with escapes", MEMBERSHIPS, good, list, 4.3),
+        limit("the same for a boolean", MEMBERSHIPS, refused, no_list, 4.3),
         limit("a text for a counter", MEMBERSHIPS, counter, no_count, 2.4),
     ];
     let measure = |limit: Limit| {

@@ -72,7 +72,7 @@ fn a_key_leads_to_its_member() {
 #[test]
 fn without_a_usable_member_the_first_refusal_comes_back() {
     const NONE: &str = "no member was found: verify() says what the key gives access to";
-    const ELSEWHERE: &str = "the key's member link leads elsewhere, so it was not followed";
+    const ELSEWHERE: &str = "a link to the member does not stay below /api/ at the base URL";
     let with_member = |href: &str| format!(r#"{{"_links": {{"member": {{"href": {href}}}}}}}"#);
     let too_long = format!("\"/api/{}\"", "x".repeat(70_000));
     let cases = [

@@ -195,11 +195,12 @@ const HTML: &str = "it is an HTML page, not JSON: perhaps a sign-in page, or one
 
 #[test]
 fn a_decode_error_has_a_position_and_only_our_words() {
-    const ADVICE: &str = "this is not the response that was expected: check the base URL";
+    const ADVICE: &str =
+        "this is not what was expected: check the base URL or, with `get`, your type";
     let listing = |body: &str| failing(Reply::json(200, body));
     let cases = [
         "[{\"state\": \"active\"},\n {\"name\": \"x\"}] => row 2: missing field `state` @ 2:14",
-        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected a boolean or a number @ 43"#,
+        r#"[{"state": "x", "admin": "ada@example.com"}] => row 1: expected bool @ 43"#,
         r#"[{"state": "active"}, {"state": 7}] => row 2: expected a string @ 33"#,
         r#"{"_embedded": {"memberships": [[]]}} => row 1: expected an object @ 34"#,
         r#"[{"state": "active" => it is not JSON @ 19"#,
@@ -312,7 +313,7 @@ rate limited (slow down: Mode allows about 40 requests in 10 seconds)
 server (a failure on Mode's side: try again later)
 unexpected status (this status is not expected here: check the base URL)
 too large (raise `max_response_bytes`)
-decode (this is not the response that was expected: check the base URL)";
+decode (this is not what was expected: check the base URL or, with `get`, your type)";
     let kinds = [
         [InvalidInput, MissingCredentials, Transport, Tls, Timeout].as_slice(),
         &[BadRequest, Unauthorized, Forbidden, NotFound, RateLimited],
@@ -587,7 +588,7 @@ fn get_tells_what_the_callers_type_lacks() {
         &format!("{too_deep} => unexpected JSON @ 135"),
     ];
     let get = |body: &str| error_of_type::<Vec<Group>>(Reply::json(200, body));
-    let advice = "this is not the response that was expected: check the base URL";
+    let advice = "this is not what was expected: check the base URL or, with `get`, your type";
     each(cases, |case| check_decode(case, advice, get));
     check_decode(&format!("<html> => {HTML}"), advice, get);
     let _ = (State::Active, State::Banned);

@@ -82,12 +82,8 @@ fn a_request_carries_the_headers_of_the_design() {
         first.header("user-agent"),
         Some(concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")))
     );
-    let encoding = if cfg!(feature = "gzip") {
-        "gzip"
-    } else {
-        "identity"
-    };
-    assert_eq!(first.header("accept-encoding"), Some(encoding));
+    let encoding = cfg!(feature = "gzip").then_some("gzip");
+    assert_eq!(first.header("accept-encoding"), encoding);
     assert_eq!(second.header("user-agent"), Some("mine/1"));
 }
 

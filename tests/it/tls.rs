@@ -264,12 +264,12 @@ mod with_system_roots {
             (authority.certify("localhost", 2099), "", ""),
             (
                 authority.certify("localhost", 2021),
-                "the certificate has expired, or this machine's clock is wrong",
+                "check the base URL, this machine's clock, and any proxy in between",
                 "expired",
             ),
             (
                 authority.certify_from(2098, "localhost", 2099),
-                "check this machine's clock",
+                "check the base URL, this machine's clock, and any proxy in between",
                 "not valid yet",
             ),
             (
