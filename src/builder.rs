@@ -75,6 +75,7 @@ impl Client {
                 },
                 max_response_bytes: 256 * 1024 * 1024,
                 user_agent: concat!("mode-analytics-rust/", env!("CARGO_PKG_VERSION")).into(),
+                #[cfg(feature = "platform-verifier")]
                 system_roots: false,
                 on_retry: Arc::new(|_| {}),
             },

@@ -27,7 +27,6 @@ no connection: check that the proxy responds
 no complete: check the network and the proxy, or raise the timeout
 407: only Basic authentication is supported: put the user name and the password, percent-encoded, into the proxy's URL
 403: the proxy forbids connections to this host
-not allowed: the proxy forbids connections to this host
 : check the proxy variables";
 const LOOPBACK_ADVICE: &str = "\
 no connection: does the server speak https?
@@ -354,17 +353,6 @@ mod tests {
             the proxy variables)";
         let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
         assert_eq!(error, (text.into(), true));
-    }
-
-    #[cfg(feature = "socks-proxy")]
-    #[test]
-    fn a_socks_proxy_may_forbid_a_host() {
-        let fault = says("connection not allowed by ruleset");
-        let (error, _) = converted(MODE, "socks5h://proxy.example", fault);
-        assert!(
-            error.ends_with("(the proxy forbids connections to this host)"),
-            "{error}"
-        );
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use std::{io::Read, thread};
 
 use ureq::http::{HeaderMap, Uri, header};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Timeout, config::Config};
 
 use crate::connection::{CONNECT_TIMEOUT, Route, altered};
@@ -20,9 +19,6 @@ const MAX_ERROR_TIME: Duration = Duration::from_secs(2);
 /// A request gets a time limit of its own only if it is at least this much below the agent's. Such a
 /// limit keeps ureq from caching its TLS configuration, so a client's first request has none.
 const TIME_THAT_MATTERS: Duration = Duration::from_millis(50);
-/// By default, ureq keeps 3. If more threads than that share a client, most calls would have to
-/// connect again.
-const MAX_IDLE_CONNECTIONS: usize = 64;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -31,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) max_response_bytes: usize,
     pub(crate) user_agent: String,
+    #[cfg(feature = "platform-verifier")]
     pub(crate) system_roots: bool,
     pub(crate) on_retry: Arc<dyn Fn(&Retry<'_>) + Send + Sync>,
 }
@@ -50,13 +47,15 @@ impl Transport {
             .max_redirects(0)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(settings.attempt_timeout))
-            .max_idle_connections(MAX_IDLE_CONNECTIONS)
-            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+            // By default, ureq keeps 3 for a host. More threads than that would have to connect again.
+            .max_idle_connections_per_host(10)
             .user_agent(&settings.user_agent)
             .accept("application/hal+json, application/json")
-            .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "" })
-            .proxy(route.proxy.clone());
+            .accept_encoding(if cfg!(feature = "gzip") { "gzip" } else { "" });
+        config = config.proxy(route.proxy.clone());
+        #[cfg(feature = "platform-verifier")]
         if settings.system_roots {
+            use ureq::tls::{RootCerts, TlsConfig};
             let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
             config = config.tls_config(tls.build());
         }
