@@ -127,8 +127,8 @@ impl Route {
         let table = match (kind, &self.proxy) {
             (ErrorKind::Tls, _) => TLS_ADVICE,
             (_, Some(_)) => PROXY_ADVICE,
-            _ if self.origin.is_loopback => LOOPBACK_ADVICE,
-            _ => DIRECT_ADVICE,
+            (_, None) if self.origin.is_loopback => LOOPBACK_ADVICE,
+            (_, None) => DIRECT_ADVICE,
         };
         let mut rows = table.lines().filter_map(|row| row.split_once(": "));
         let row = rows.find(|(start, _)| words.contains(start));
