@@ -38,7 +38,7 @@ const SOCKS_RULE: &str = "names a SOCKS proxy, which needs the feature `socks-pr
 const URL_RULE: &str = "is not the URL of a proxy, such as http://user:password@proxy.example:3128, \
     with the user name and the password percent-encoded";
 
-/// The way to the server, on which the text and the advice of an error depend.
+/// What the text and the advice of an error depend on.
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     pub(crate) proxy: Option<Proxy>,
@@ -349,8 +349,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_found_may_be_the_proxys() {
-        let text = "cannot look up the proxy or the server through the proxy proxy.example:3128 (check \
-            the proxy variables)";
+        let text = "cannot look up the proxy or the server through the proxy proxy.example:3128 \
+            (check the proxy variables)";
         let error = converted(MODE, "http://proxy.example:3128", Fault::HostNotFound);
         assert_eq!(error, (text.into(), true));
     }

@@ -14,9 +14,10 @@ pub(crate) struct Redactor(Vec<String>);
 impl Redactor {
     pub(crate) fn new(token: &str, secret: &str) -> Self {
         let pair = format!("{token}:{secret}");
-        let header = BASE64_STANDARD_NO_PAD.encode(&pair);
+        // The header, which a server may encode once more.
+        let basic = BASE64_STANDARD_NO_PAD.encode(&pair);
         // A server may repeat a credential without the spaces around it.
-        let plain = [token, secret, &pair, &header, token.trim(), secret.trim()];
+        let plain = [token, secret, &pair, &basic, token.trim(), secret.trim()];
         let mut spellings: Vec<String> = plain.map(String::from).into();
         spellings.extend(plain.map(|text| BASE64_STANDARD_NO_PAD.encode(text)));
         spellings.extend(plain.map(|text| BASE64_URL_SAFE_NO_PAD.encode(text)));
@@ -94,7 +95,9 @@ pub(crate) mod tests {
             let is_spelled = |text: &str| redactor.0.iter().any(|it| text.contains(&**it));
             let context = format!("round {round}: {token} {secret} in {body}: {cleaned}");
             assert!(!cleaned.split(REDACTED).any(is_spelled), "{context}");
-            let is_cut = cleaned.ends_with(REDACTED);
+            let starts = |it: &str, end| it.get(..end).is_some_and(|start| body.ends_with(start));
+            let is_start = |it: &String| (3..it.len()).any(|end| starts(it, end));
+            let is_cut = redactor.0.iter().any(is_start);
             assert!(cleaned == body || is_spelled(&body) || is_cut, "{context}");
             // What is left stands in the body, in this order.
             let mut rest = &*body;

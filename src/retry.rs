@@ -1,5 +1,5 @@
-//! Which statuses are retried, and after what wait. Pure, apart from [`random_fraction`]: the caller has the clock and
-//! does the sleeping.
+//! Which statuses are retried, and after what wait. Pure, apart from [`random_fraction`]: the caller has
+//! the clock and does the sleeping.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

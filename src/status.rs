@@ -79,8 +79,8 @@ fn kind(status: u16, id: &str) -> ErrorKind {
     }
 }
 
-/// Returns the text of a body that is not JSON. HTML, broken JSON and
-/// what is not UTF-8 count as having none.
+/// Returns the text of a body that is not JSON. HTML, broken JSON and what is not UTF-8 count as having
+/// none.
 fn plain_text(body: &[u8]) -> &str {
     let text = std::str::from_utf8(body).unwrap_or_default().trim();
     let is_code = json::is_markup(body) || text.starts_with('{') || text.starts_with("[{");
